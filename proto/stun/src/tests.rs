@@ -1,0 +1,3 @@
+mod messages;
+mod properties;
+pub(crate) mod vectors;
