@@ -1,0 +1,67 @@
+//! What an operator can set about signalling.
+
+use crate::message::{IceServer, SignalLimits};
+use std::time::Duration;
+
+/// The settings of a [`crate::SignalServer`]. The defaults are those that `docs/protocol.md` names.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Limits that clients are told.
+    pub limits: SignalLimits,
+    /// Most participants in a room.
+    pub participants_per_room_max: u32,
+    /// Most rooms at a time.
+    pub rooms_max: usize,
+    /// Most signal sessions at a time, those waiting to be resumed included.
+    pub sessions_max: usize,
+    /// Frames per second that a session may send on average.
+    pub frame_rate_max: u32,
+    /// Frames that a session may send at once after a pause.
+    pub frame_burst_max: u32,
+    /// Bad frames of one link before it is closed.
+    pub bad_frames_max: u32,
+    /// Messages waiting for one client, sent but not acknowledged included.
+    pub outbox_messages_max: usize,
+    /// The same in bytes of text, roughly.
+    pub outbox_bytes_max: usize,
+    /// How often clients ping. A link that is silent for three of these is closed.
+    pub heartbeat: Duration,
+    /// How long a session outlives its link.
+    pub resume_window: Duration,
+    /// Whether the server takes clients without a token. Only passed on to clients: drivers decide about tokens.
+    pub open: bool,
+    /// STUN and TURN servers that participants are told to use.
+    pub ice_servers: Vec<IceServer>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: SignalLimits::default(),
+            participants_per_room_max: 4,
+            rooms_max: 10_000,
+            sessions_max: 20_000,
+            frame_rate_max: 50,
+            frame_burst_max: 250,
+            bad_frames_max: 20,
+            outbox_messages_max: 512,
+            outbox_bytes_max: 1024 * 1024,
+            heartbeat: Duration::from_secs(10),
+            resume_window: Duration::from_secs(30),
+            open: true,
+            ice_servers: Vec::new(),
+        }
+    }
+}
+
+impl Default for SignalLimits {
+    fn default() -> Self {
+        Self {
+            frame_len_max: 64 * 1024,
+            name_len_max: 64,
+            metadata_len_max: 4 * 1024,
+            chat_len_max: 8 * 1024,
+            tracks_max: 8,
+        }
+    }
+}

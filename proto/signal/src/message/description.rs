@@ -1,0 +1,180 @@
+use crate::id::{ParticipantId, RoomName, TrackId};
+use serde::{Deserialize, Serialize};
+
+/// A room as a joining participant finds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct RoomDescription {
+    /// Its name.
+    pub name: RoomName,
+    /// How media travels in it.
+    pub topology: Topology,
+    /// How many participants it takes.
+    pub participants_max: u32,
+}
+
+/// How media travels between the participants of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Topology {
+    /// Every participant connects to every other one; the server only signals.
+    Mesh,
+}
+
+/// A participant as the others see it. Always sent whole: the newest replaces what was known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ParticipantDescription {
+    /// Who.
+    pub id: ParticipantId,
+    /// The identity that the token vouches for; absent in open mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub identity: Option<String>,
+    /// What to call them.
+    pub name: String,
+    /// Text for the application's own use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub metadata: Option<String>,
+    /// What they may do.
+    pub permissions: Permissions,
+    /// What they publish, in the order published.
+    pub tracks: Vec<TrackDescription>,
+    /// Whether the server can reach them just now.
+    pub link: LinkState,
+}
+
+impl ParticipantDescription {
+    /// About how many bytes this takes as text.
+    pub(crate) fn text_len(&self) -> usize {
+        /// Field names, id and permissions.
+        const FIXED_LEN: usize = 192;
+        /// Field names and enumerations of one track.
+        const TRACK_LEN: usize = 64;
+        FIXED_LEN
+            + self.identity.as_ref().map_or(0, String::len)
+            + self.name.len()
+            + self.metadata.as_ref().map_or(0, String::len)
+            + self.tracks.iter().map(|track| TRACK_LEN + track.id.as_str().len()).sum::<usize>()
+    }
+}
+
+/// Whether the server can reach a participant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum LinkState {
+    /// Yes.
+    Connected,
+    /// Its link dropped and it has until the end of the resume window to return. Its media may well go on.
+    Interrupted,
+}
+
+/// What a participant may do in its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Permissions {
+    /// Publish tracks.
+    pub publish: bool,
+    /// Receive the tracks of others.
+    pub subscribe: bool,
+    /// Send chat and data.
+    pub data: bool,
+    /// Remove participants and close the room.
+    pub admin: bool,
+}
+
+/// A published source of media.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct TrackDescription {
+    /// Which, within its participant.
+    pub id: TrackId,
+    /// Sound or picture.
+    pub kind: TrackKind,
+    /// Where it comes from.
+    pub source: TrackSource,
+    /// Whether it is silent or dark for now.
+    pub muted: bool,
+}
+
+/// Sound or picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum TrackKind {
+    /// Sound.
+    Audio,
+    /// Picture.
+    Video,
+}
+
+/// Where a track comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum TrackSource {
+    /// A camera.
+    Camera,
+    /// A microphone.
+    Microphone,
+    /// The picture of a shared screen, window or tab.
+    ScreenShare,
+    /// The sound of a shared screen, window or tab.
+    ScreenShareAudio,
+    /// Anything else, such as a canvas or a file.
+    Other,
+}
+
+/// A STUN or TURN server to use (`RTCIceServer` of W3C webrtc-pc).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct IceServer {
+    /// URIs of RFC 7064 and RFC 7065. `{host}` stands for the host by which the client reached the server.
+    pub urls: Vec<String>,
+    /// The user name, for TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub username: Option<String>,
+    /// The password, for TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub credential: Option<String>,
+}
+
+/// What a token, or the open mode, allows its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grants {
+    /// The only room it opens; any room when `None`.
+    pub room: Option<RoomName>,
+    /// Who the bearer is. A second join with the same identity takes the place of the first.
+    pub identity: Option<String>,
+    /// The name to show, in place of what the client asks for.
+    pub name: Option<String>,
+    /// What the bearer may do in the room.
+    pub permissions: Permissions,
+}
+
+/// The limits a client should keep to, so that it can say so before the server has to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct SignalLimits {
+    /// Longest frame, in bytes of JSON.
+    pub frame_len_max: u32,
+    /// Longest name, in bytes of UTF-8.
+    pub name_len_max: u32,
+    /// Longest metadata, in bytes of UTF-8.
+    pub metadata_len_max: u32,
+    /// Longest chat text, in bytes of UTF-8.
+    pub chat_len_max: u32,
+    /// Most tracks of one participant.
+    pub tracks_max: u32,
+}
