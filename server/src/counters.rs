@@ -1,0 +1,54 @@
+//! What happened to the process, counted. What happened in rooms is counted by [`moim_signal::Counters`].
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One total, growing from the start of the process.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The total so far.
+    pub fn total(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.total().fmt(f)
+    }
+}
+
+/// Totals since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// TCP connections taken.
+    pub connections: Counter,
+    /// TCP connections closed because there were as many as the server takes.
+    pub connections_over_limit: Counter,
+    /// TCP connections closed because one address had too many without a session.
+    pub strangers_over_limit: Counter,
+    /// TCP connections that said nothing in time, or closed before they said what they are.
+    pub connections_silent: Counter,
+    /// TCP connections that began with STUN, which is served over UDP only.
+    pub stun_over_tcp: Counter,
+    /// TCP connections that began with nothing that is spoken here.
+    pub connections_unknown: Counter,
+    /// TLS handshakes that failed.
+    pub tls_failed: Counter,
+    /// Requests over plain HTTP, sent on to HTTPS or refused.
+    pub plain_http: Counter,
+    /// Links and requests refused because of their origin.
+    pub origins_refused: Counter,
+    /// STUN messages answered over UDP.
+    pub stun_answered: Counter,
+    /// Datagrams passed over: not STUN, or not a message that is answered.
+    pub datagrams_dropped: Counter,
+    /// Tasks that panicked. Each is a defect.
+    pub panics: Counter,
+}

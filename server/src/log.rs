@@ -1,0 +1,66 @@
+//! Logs: `tracing` events, written to standard error.
+//!
+//! What identifies a person (an address, a name) goes through `AddressLog` or [`moim_wire::Redacted`] at INFO and
+//! above. Tokens and secrets are of types that cannot be printed.
+
+use crate::config::{LogAddresses, LogConfig, LogFormat};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged: a level, or levels by part.
+#[derive(Clone, Debug)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// Reads a level (`info`) or a list of them by part (`info,moim_server=debug`).
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        // The filter takes a bare word for the name of a part, so that "inof" would silence everything.
+        let words_known = text
+            .split(',')
+            .filter(|directive| !directive.contains(['=', '[', ':']))
+            .all(|word| word.trim().parse::<tracing::level_filters::LevelFilter>().is_ok());
+        (words_known && EnvFilter::try_new(text).is_ok()).then(|| Self(text.to_owned()))
+    }
+}
+
+/// Starts logging for the process. Only the first call has an effect, so that an embedding program keeps its own.
+pub fn start(config: &LogConfig) {
+    let filter = EnvFilter::new(&config.filter.0);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match config.format {
+        LogFormat::Text => {
+            let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+            tracing::subscriber::set_global_default(builder.with_ansi(is_terminal).finish())
+        }
+        LogFormat::Json => tracing::subscriber::set_global_default(builder.json().finish()),
+    };
+    drop(started);
+}
+
+/// Whether clients' addresses are shown in logs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AddressLog(pub(crate) LogAddresses);
+
+impl AddressLog {
+    /// `address` as the log may show it.
+    pub(crate) fn show(self, address: SocketAddr) -> ShownAddress {
+        ShownAddress { address, policy: self.0 }
+    }
+}
+
+/// An address on its way into a log.
+pub(crate) struct ShownAddress {
+    address: SocketAddr,
+    policy: LogAddresses,
+}
+
+impl fmt::Display for ShownAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.policy {
+            LogAddresses::Redacted => moim_wire::Redacted(self.address).fmt(f),
+            LogAddresses::Full => self.address.fmt(f),
+        }
+    }
+}

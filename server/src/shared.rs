@@ -1,0 +1,59 @@
+//! What every connection of a server has a part in.
+
+use crate::auth::Verifier;
+use crate::config::{Config, ConnectionLimits};
+use crate::counters::Counters;
+use crate::gateway::Origin;
+use crate::gateway::events::EventLinks;
+use crate::gateway::hub::HubHandle;
+use crate::log::AddressLog;
+use crate::strangers::Strangers;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// State of the whole server. All of it is read only, atomic, or behind a lock of its own.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: ConnectionLimits,
+    /// Longest signalling frame, in bytes.
+    pub(crate) frame_len_max: usize,
+    pub(crate) allowed_origins: BTreeSet<Origin>,
+    pub(crate) is_open: bool,
+    /// Whether the certificate is of an authority, so that browsers need not ask.
+    pub(crate) is_certificate_trusted: bool,
+    pub(crate) addresses: AddressLog,
+    pub(crate) verifier: Verifier,
+    pub(crate) hub: HubHandle,
+    pub(crate) event_links: EventLinks,
+    pub(crate) strangers: Arc<Strangers>,
+    pub(crate) counters: Arc<Counters>,
+    /// Everything that serves a client; a shutdown waits for it.
+    pub(crate) tasks: TaskTracker,
+    /// The server shuts down: nobody new is let in.
+    pub(crate) draining: CancellationToken,
+    /// Signalling has ended: what is left finishes what it is at.
+    pub(crate) closing: CancellationToken,
+}
+
+impl Shared {
+    pub(crate) fn new(config: &Config, hub: HubHandle, is_certificate_trusted: bool) -> Self {
+        Self {
+            limits: config.limits,
+            frame_len_max: config.signal.frame_bytes_max as usize,
+            allowed_origins: config.allowed_origins.clone(),
+            is_open: config.is_open(),
+            is_certificate_trusted,
+            addresses: AddressLog(config.log.addresses),
+            verifier: Verifier::new(&config.keys),
+            hub,
+            event_links: EventLinks::default(),
+            strangers: Strangers::new(config.limits.strangers_per_address_max),
+            counters: Arc::default(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+        }
+    }
+}
