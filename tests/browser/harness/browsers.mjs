@@ -1,0 +1,129 @@
+// Chromium and Firefox, with a camera and a microphone that need no person in front of them.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { chromium, firefox } from 'playwright-core';
+
+/** @typedef {import('playwright-core').Browser} Browser */
+
+const CHROMIUM_FLAGS = [
+  '--headless=new',
+  // The tests run as root of their namespace, where the sandbox cannot be set up; only our own pages are opened.
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  // Nothing is asked of the network: there is none.
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+  // Eight pages share the screen; none of them is to be slowed down for being behind another.
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  // mDNS names need a responder.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+// Ten pictures a second prove as much as thirty: up to twelve are encoded and decoded at a time.
+const FAKE_MEDIA = [
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream=display-media-type=browser,fps=10',
+];
+
+const FIREFOX_PREFERENCES = {
+  'media.navigator.streams.fake': true,
+  'media.navigator.permission.disabled': true,
+  'media.navigator.video.default_fps': 10,
+  'media.peerconnection.ice.obfuscate_host_addresses': false,
+  'media.autoplay.default': 0,
+  'media.autoplay.blocking_policy': 0,
+  'media.gmp-manager.updateEnabled': false,
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+};
+
+/** Where Debian puts them; other systems say so in the environment. */
+const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+const FIREFOX = process.env.FIREFOX_BIN ?? '/usr/bin/firefox-esr';
+
+/** Where Firefox saves what it downloads: for Firefox, playwright-core does not tell when or as what. */
+export const FIREFOX_DOWNLOADS = mkdtempSync(join(tmpdir(), 'moim-downloads-'));
+
+/** @type {Map<string, Promise<Browser>>} */
+const running = new Map();
+
+/**
+ * The kinds of browser there are. Each is started when it is first asked for and shared by all tests; everybody gets a
+ * profile of their own in it.
+ */
+const KINDS = {
+  chromium: () => launchChromium(FAKE_MEDIA),
+  /** Asks for permission, and nobody is there to give it. */
+  chromiumWithoutPermission: () => launchChromium(['--use-fake-device-for-media-stream', '--deny-permission-prompts']),
+  /** A machine with neither camera nor microphone. */
+  chromiumWithoutDevices: () => launchChromium(['--use-fake-ui-for-media-stream']),
+  firefox: () =>
+    firefox.launch({
+      executablePath: FIREFOX,
+      channel: 'moz-firefox',
+      headless: true,
+      downloadsPath: FIREFOX_DOWNLOADS,
+      firefoxUserPrefs: FIREFOX_PREFERENCES,
+    }),
+};
+
+/** @typedef {keyof typeof KINDS} BrowserKind */
+
+/**
+ * The shared browser of a kind.
+ * @param {BrowserKind} kind
+ * @returns {Promise<Browser>}
+ */
+export function browser(kind) {
+  let found = running.get(kind);
+  if (!found) {
+    found = KINDS[kind]();
+    running.set(kind, found);
+  }
+  return found;
+}
+
+/**
+ * A Chromium that can be killed without harm to other tests.
+ * @returns {Promise<{ browser: Browser, kill: () => void }>}
+ */
+export async function mortalChromium() {
+  const server = await chromium.launchServer({ ...chromiumOptions(FAKE_MEDIA), host: '127.0.0.1' });
+  const connected = await chromium.connect(server.wsEndpoint());
+  const { pid } = server.process();
+  if (pid === undefined) throw new Error('the browser did not start');
+  // The whole group at once: pages that outlive their browser for a moment would still say goodbye.
+  return { browser: connected, kill: () => void process.kill(-pid, 'SIGKILL') };
+}
+
+/** Ends every shared browser. */
+export async function closeBrowsers() {
+  const all = [...running.values()];
+  running.clear();
+  await Promise.allSettled(all.map(async (starting) => (await starting).close()));
+  rmSync(FIREFOX_DOWNLOADS, { recursive: true, force: true });
+}
+
+/** @param {string[]} media */
+function launchChromium(media) {
+  return chromium.launch(chromiumOptions(media));
+}
+
+/** @param {string[]} media */
+function chromiumOptions(media) {
+  return {
+    executablePath: CHROMIUM,
+    headless: true,
+    args: [...CHROMIUM_FLAGS, ...media],
+    ignoreDefaultArgs: ['--mute-audio'],
+  };
+}

@@ -1,0 +1,24 @@
+import type { Probe } from './probe.mjs';
+
+declare global {
+  interface Window {
+    /** Installed by the tests in every page. */
+    __probe: Probe;
+    /** The application's own handle for debugging: the room of the call that is going on. */
+    __moim?: { room: MoimRoom };
+  }
+}
+
+/** As much of the client library's `Room` as the tests look at. */
+interface MoimRoom {
+  readonly state: string;
+  readonly transport: string | undefined;
+  readonly localParticipant: { readonly id: string };
+  readonly remoteParticipants: ReadonlyMap<string, RemoteParticipant>;
+}
+
+interface RemoteParticipant {
+  readonly name: string;
+  readonly link: string;
+  readonly isMicrophoneEnabled: boolean;
+}
