@@ -16,26 +16,41 @@ pub(crate) struct Need {
     probe: &'static str,
     /// The Debian (and Ubuntu) package it comes in.
     package: &'static str,
+    /// An environment variable that may name another program to use in its place.
+    instead: Option<&'static str>,
+}
+
+impl Need {
+    const fn new(probe: &'static str, package: &'static str) -> Self {
+        Self { probe, package, instead: None }
+    }
+
+    const fn or_from(self, variable: &'static str) -> Self {
+        Self { instead: Some(variable), ..self }
+    }
+
+    fn is_met(&self) -> bool {
+        is_present(self.probe) || self.instead.is_some_and(|variable| std::env::var_os(variable).is_some())
+    }
 }
 
 /// To build the server: aws-lc-rs compiles C.
-pub(crate) const BUILD: &[Need] =
-    &[Need { probe: "cc", package: "gcc" }, Need { probe: "/usr/include/stdio.h", package: "libc6-dev" }];
+pub(crate) const BUILD: &[Need] = &[Need::new("cc", "gcc"), Need::new("/usr/include/stdio.h", "libc6-dev")];
 
 /// To run the browser tests: two browsers, letters to draw, and a network of their own.
 pub(crate) const BROWSERS: &[Need] = &[
-    Need { probe: "chromium", package: "chromium" },
-    Need { probe: "firefox-esr", package: "firefox-esr" },
-    Need { probe: "/usr/share/fonts/truetype/liberation", package: "fonts-liberation" },
-    Need { probe: "ip", package: "iproute2" },
-    Need { probe: "unshare", package: "util-linux" },
-    Need { probe: "openssl", package: "openssl" },
+    // Ubuntu has browsers as snaps only, which are not what is tested here: there the variables name others.
+    Need::new("chromium", "chromium").or_from("CHROMIUM_BIN"),
+    Need::new("firefox-esr", "firefox-esr").or_from("FIREFOX_BIN"),
+    Need::new("/usr/share/fonts/truetype/liberation", "fonts-liberation"),
+    Need::new("ip", "iproute2"),
+    Need::new("unshare", "util-linux"),
+    Need::new("openssl", "openssl"),
 ];
 
 /// Installs what is missing if it may; otherwise says what to type and stops.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
-    let packages: Vec<&str> =
-        needs.iter().filter(|need| !is_present(need.probe)).map(|need| need.package).collect();
+    let packages: Vec<&str> = needs.iter().filter(|need| !need.is_met()).map(|need| need.package).collect();
     if packages.is_empty() {
         return Ok(());
     }
