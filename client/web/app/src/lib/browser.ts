@@ -1,4 +1,4 @@
-/** Which browser this is. Only for wording instructions, which differ by browser; never for deciding what works. */
+/** The browser: its family, only for wording instructions, which differ; and what it can, by asking for just that. */
 
 /** The browsers whose menus the instructions know. */
 export type BrowserFamily = 'chromium' | 'firefox' | 'safari' | 'other';
@@ -14,4 +14,9 @@ export function browserFamily(userAgent: string = navigator.userAgent): BrowserF
 /** Whether Cmd stands where other systems have Ctrl. */
 export function isApple(platform: string = navigator.platform): boolean {
   return /mac|iphone|ipad|ipod/i.test(platform);
+}
+
+/** Whether the browser lets pages share a screen; phones' do not. */
+export function canShareScreen(): boolean {
+  return typeof navigator.mediaDevices.getDisplayMedia === 'function';
 }

@@ -1,3 +1,4 @@
+import { canShareScreen } from '../../lib/browser.js';
 import { copyRoomLink } from '../../ui/clipboard.js';
 import { Dialog } from '../../ui/dialog.js';
 import { Icon, type IconName } from '../../ui/icon.js';
@@ -5,7 +6,6 @@ import { LanguageSwitch } from '../../ui/languageSwitch.js';
 import { canChooseSpeaker } from '../../ui/speaker.js';
 import { DeviceList } from './deviceMenus.js';
 import { callMessages } from './messages.js';
-import { canShareScreen } from './toolbar.js';
 import { useCallView } from './view.js';
 
 /** What does not fit on a phone's toolbar, within the thumb's reach. */

@@ -1,3 +1,4 @@
+import { canShareScreen } from '../../lib/browser.js';
 import { copyRoomLink } from '../../ui/clipboard.js';
 import { Icon } from '../../ui/icon.js';
 import { CallClock } from './callClock.js';
@@ -105,11 +106,6 @@ function ShareButton() {
       />
     </span>
   );
-}
-
-/** Whether the browser lets pages share a screen; phones' do not. */
-export function canShareScreen(): boolean {
-  return typeof navigator.mediaDevices.getDisplayMedia === 'function';
 }
 
 function FullScreenButton() {
