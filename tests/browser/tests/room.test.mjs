@@ -20,6 +20,8 @@ scenario('room: the host removes somebody, who is told so', async (scene) => {
   await ben.isTold('You were removed');
   await Promise.all([anna.misses('Ben'), cleo.misses('Ben')]);
   await Promise.all([anna.sees('Cleo'), cleo.sees('Anna')]);
+  // The button that was pressed is gone; whoever goes by keyboard is still in the panel.
+  await anna.page.waitForFunction(() => document.activeElement?.closest('[role="dialog"]') !== null);
 });
 
 scenario('room: a server with keys takes good tokens and says what is wrong with others', async (scene) => {

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { uiMessages } from '../../i18n/ui.js';
 import type { ParticipantView } from '../../state/participantView.js';
 import { Avatar } from '../../ui/avatar.js';
@@ -14,11 +15,14 @@ export function PeoplePanel() {
   const { call } = useCallView();
   const texts = panelMessages.value;
   const removing = useSignal<ParticipantView | undefined>(undefined);
+  const count = useRef<HTMLParagraphElement>(null);
   const people = call.participants.value;
   const canRemove = call.local.value?.isAdmin ?? false;
   return (
     <div class="people">
-      <p class="muted">{texts.here(people.length)}</p>
+      <p class="muted" ref={count} tabIndex={-1}>
+        {texts.here(people.length)}
+      </p>
       <ul class="people-list">
         {people.map((person) => (
           <Person
@@ -47,6 +51,8 @@ export function PeoplePanel() {
           onClose={() => {
             removing.value = undefined;
           }}
+          // The button that was pressed goes with its person; the focus stays in the panel.
+          onRemoved={() => count.current?.focus()}
         />
       )}
     </div>
@@ -93,7 +99,13 @@ function Person({ person, onRemove }: { person: ParticipantView; onRemove?: () =
   );
 }
 
-function RemoveDialog({ person, onClose }: { person: ParticipantView; onClose: () => void }) {
+interface RemoveDialogProps {
+  person: ParticipantView;
+  onClose: () => void;
+  onRemoved: () => void;
+}
+
+function RemoveDialog({ person, onClose, onRemoved }: RemoveDialogProps) {
   const { call } = useCallView();
   const texts = panelMessages.value;
   return (
@@ -110,7 +122,7 @@ function RemoveDialog({ person, onClose }: { person: ParticipantView; onClose: (
             class="button button-danger"
             onClick={() => {
               onClose();
-              void call.remove(person);
+              void call.remove(person).then(onRemoved);
             }}
           >
             {texts.removeConfirm}
