@@ -9,6 +9,7 @@ use crate::attribute::{AttributeType, ErrorCode, UnknownAttributes, XorMappedAdd
 use crate::{BuildError, Class, FingerprintCheck, Message, MessageBuilder, Method, ParseError, Seal};
 use moim_wire::is_one_host;
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 
 /// What an `out` buffer must hold for every response to fit, in bytes: header, the longest of the bodies (ERROR-CODE with a
 /// full UNKNOWN-ATTRIBUTES), FINGERPRINT.
@@ -98,6 +99,25 @@ impl Counters {
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
     }
+
+    pub(crate) fn count_response(&mut self, is_success: bool) {
+        *if is_success { &mut self.successes } else { &mut self.errors } += 1;
+    }
+
+    pub(crate) fn count_drop(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+}
+
+impl AddAssign for Counters {
+    /// Counts what another server has counted.
+    fn add_assign(&mut self, other: Self) {
+        self.successes += other.successes;
+        self.errors += other.errors;
+        for (count, other) in self.dropped.iter_mut().zip(other.dropped) {
+            *count += other;
+        }
+    }
 }
 
 impl Server {
@@ -113,13 +133,20 @@ impl Server {
 
     /// Takes a datagram, or a message framed from a stream, that came from `source`, and writes the response into `out`.
     pub fn handle(&mut self, datagram: &[u8], source: SocketAddr, out: &mut [u8]) -> Handled {
-        let (counter, handled) = match answer(datagram, source, out) {
-            Ok(Answer::Success(len)) => (&mut self.counters.successes, Handled::Respond(len)),
-            Ok(Answer::Error(len)) => (&mut self.counters.errors, Handled::Respond(len)),
-            Err(reason) => (&mut self.counters.dropped[reason as usize], Handled::Dropped(reason)),
-        };
-        *counter += 1;
-        handled
+        match answer(datagram, source, out) {
+            Ok(Answer::Success(len)) => {
+                self.counters.count_response(true);
+                Handled::Respond(len)
+            }
+            Ok(Answer::Error(len)) => {
+                self.counters.count_response(false);
+                Handled::Respond(len)
+            }
+            Err(reason) => {
+                self.counters.count_drop(reason);
+                Handled::Dropped(reason)
+            }
+        }
     }
 }
 
@@ -130,69 +157,96 @@ enum Answer {
 }
 
 fn answer(datagram: &[u8], source: SocketAddr, out: &mut [u8]) -> Result<Answer, DropReason> {
-    let request = Message::parse(datagram)?;
-    match request.class() {
-        Class::Request => {}
-        Class::Indication => return Err(DropReason::Indication),
-        Class::SuccessResponse | Class::ErrorResponse => return Err(DropReason::Response),
-    }
-    // RFC 8489 §6.3: a request of a method that is not supported is discarded without an answer.
-    if request.method() != Method::BINDING {
-        return Err(DropReason::UnsupportedMethod);
-    }
-    let fingerprint = match request.check_fingerprint() {
-        FingerprintCheck::Absent => false,
-        FingerprintCheck::Valid => true,
-        FingerprintCheck::Invalid => return Err(DropReason::BadFingerprint),
-    };
-    let source = usable(source).ok_or(DropReason::UnusableSource)?;
-    // RFC 8489 §7: an agent that uses FINGERPRINT has it in what it sends; a client shows that it does.
-    let seal = Seal { fingerprint, ..Seal::default() };
-    let unknown = unknown_attributes(&request);
+    let request = Request::accept(datagram, source)?;
+    let unknown = request.unknown_attributes(&[]);
     if unknown.is_empty() {
-        Ok(Answer::Success(success(&request, source, seal, out)?))
+        Ok(Answer::Success(success(&request, out)?))
     } else {
-        Ok(Answer::Error(refuse(&request, &unknown, seal, out)?))
+        Ok(Answer::Error(request.refuse(&ErrorCode::UNKNOWN_ATTRIBUTE, &unknown, out)?))
     }
 }
 
-/// RFC 8489 §6.3.1.1.
-fn success(
-    request: &Message<'_>,
-    source: SocketAddr,
-    seal: Seal<'_>,
-    out: &mut [u8],
-) -> Result<usize, BuildError> {
-    let mut response =
-        MessageBuilder::new(out, Class::SuccessResponse, request.method(), request.transaction_id())?;
-    response.attribute(&XorMappedAddress(source))?;
-    Ok(response.finish(seal)?.len())
+/// A Binding request that gets an answer, whichever.
+pub(crate) struct Request<'a> {
+    pub(crate) message: Message<'a>,
+    /// Where it came from, as the client knows it.
+    pub(crate) source: SocketAddr,
+    /// How the answer ends.
+    seal: Seal<'static>,
 }
 
-/// RFC 8489 §6.3.1: 420 with the attributes that were not understood.
-fn refuse(
-    request: &Message<'_>,
-    unknown: &UnknownAttributes,
-    seal: Seal<'_>,
-    out: &mut [u8],
-) -> Result<usize, BuildError> {
-    let mut response =
-        MessageBuilder::new(out, Class::ErrorResponse, request.method(), request.transaction_id())?;
-    response.attribute(&ErrorCode::UNKNOWN_ATTRIBUTE)?;
-    response.attribute(unknown)?;
-    Ok(response.finish(seal)?.len())
-}
-
-/// The attributes that have to be understood and are not.
-fn unknown_attributes(request: &Message<'_>) -> UnknownAttributes {
-    let mut unknown = UnknownAttributes::EMPTY;
-    for attribute in request.attributes() {
-        let attribute_type = attribute.attribute_type;
-        if attribute_type.is_comprehension_required() && !UNDERSTOOD.contains(&attribute_type) {
-            unknown.insert(attribute_type);
+impl<'a> Request<'a> {
+    /// What every kind of Binding server asks of a datagram before it answers.
+    pub(crate) fn accept(datagram: &'a [u8], source: SocketAddr) -> Result<Self, DropReason> {
+        let message = Message::parse(datagram)?;
+        match message.class() {
+            Class::Request => {}
+            Class::Indication => return Err(DropReason::Indication),
+            Class::SuccessResponse | Class::ErrorResponse => return Err(DropReason::Response),
         }
+        // RFC 8489 §6.3: a request of a method that is not supported is discarded without an answer.
+        if message.method() != Method::BINDING {
+            return Err(DropReason::UnsupportedMethod);
+        }
+        let fingerprint = match message.check_fingerprint() {
+            FingerprintCheck::Absent => false,
+            FingerprintCheck::Valid => true,
+            FingerprintCheck::Invalid => return Err(DropReason::BadFingerprint),
+        };
+        let source = usable(source).ok_or(DropReason::UnusableSource)?;
+        // RFC 8489 §7: an agent that uses FINGERPRINT has it in what it sends; a client shows that it does.
+        let seal = Seal { fingerprint, ..Seal::default() };
+        Ok(Self { message, source, seal })
     }
-    unknown
+
+    /// The attributes that have to be understood, and are neither of RFC 8489 nor among `extension`.
+    pub(crate) fn unknown_attributes(&self, extension: &[AttributeType]) -> UnknownAttributes {
+        let mut unknown = UnknownAttributes::EMPTY;
+        for attribute in self.message.attributes() {
+            let attribute_type = attribute.attribute_type;
+            let is_understood = UNDERSTOOD.contains(&attribute_type) || extension.contains(&attribute_type);
+            if attribute_type.is_comprehension_required() && !is_understood {
+                unknown.insert(attribute_type);
+            }
+        }
+        unknown
+    }
+
+    /// Begins the success response, with XOR-MAPPED-ADDRESS (RFC 8489 §6.3.1.1).
+    pub(crate) fn succeed<'b>(&self, out: &'b mut [u8]) -> Result<MessageBuilder<'b>, BuildError> {
+        let mut response = self.respond(Class::SuccessResponse, out)?;
+        response.attribute(&XorMappedAddress(self.source))?;
+        Ok(response)
+    }
+
+    /// Ends a response, and says how long it is.
+    pub(crate) fn finish(&self, response: MessageBuilder<'_>) -> Result<usize, BuildError> {
+        Ok(response.finish(self.seal)?.len())
+    }
+
+    /// The error response (RFC 8489 §6.3.1), with the attributes that were not understood if there are any.
+    pub(crate) fn refuse(
+        &self,
+        error: &ErrorCode<'_>,
+        unknown: &UnknownAttributes,
+        out: &mut [u8],
+    ) -> Result<usize, BuildError> {
+        let mut response = self.respond(Class::ErrorResponse, out)?;
+        response.attribute(error)?;
+        if !unknown.is_empty() {
+            response.attribute(unknown)?;
+        }
+        self.finish(response)
+    }
+
+    fn respond<'b>(&self, class: Class, out: &'b mut [u8]) -> Result<MessageBuilder<'b>, BuildError> {
+        MessageBuilder::new(out, class, self.message.method(), self.message.transaction_id())
+    }
+}
+
+fn success(request: &Request<'_>, out: &mut [u8]) -> Result<usize, BuildError> {
+    let response = request.succeed(out)?;
+    request.finish(response)
 }
 
 /// The comprehension-required attributes of RFC 8489. Those about credentials are understood, and have no effect: a

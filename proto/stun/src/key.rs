@@ -35,7 +35,8 @@ impl IntegrityKey {
         Ok(Self::from_bytes(digest::digest(&digest::SHA256, credential.as_bytes()).as_ref()))
     }
 
-    fn from_bytes(bytes: &[u8]) -> Self {
+    /// A key that is none of a password: one that a third party made for both sides (RFC 7635 §6.2).
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
 
@@ -55,19 +56,25 @@ impl fmt::Debug for IntegrityKey {
 }
 
 fn long_term_credential(username: &str, realm: &str, password: &str) -> Result<Zeroizing<String>, KeyError> {
-    let realm = prepare(realm).ok_or(KeyError::Realm)?;
-    let password = prepare(password).ok_or(KeyError::Password)?;
+    let realm = opaque_string(realm).ok_or(KeyError::Realm)?;
+    let password = opaque_string(password).ok_or(KeyError::Password)?;
     Ok(Zeroizing::new([username, &realm, &password].join(":")))
 }
 
-/// RFC 8265 §4.2, OpaqueString: refuses control and ignorable characters, maps spaces to the ASCII one, composes (NFC).
-pub(crate) fn prepare(text: &str) -> Option<Zeroizing<String>> {
+/// Prepares a user name, a realm or a password by the OpaqueString profile (RFC 8265 §4.2), which refuses control and ignorable
+/// characters, maps spaces to the ASCII one and composes (NFC). [`None`]: it is empty, or has what the profile refuses.
+pub fn opaque_string(text: &str) -> Option<Zeroizing<String>> {
+    // Printable ASCII stays as it is; looking that up in Unicode's tables would cost more than the key itself.
+    if !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Some(Zeroizing::new(text.to_owned()));
+    }
     Some(Zeroizing::new(OpaqueString::enforce(text).ok()?.into_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::borrow::Cow;
 
     /// Covers: RFC 8489 §18.5.1.1
     #[test]
@@ -85,6 +92,18 @@ mod tests {
         let decomposed = IntegrityKey::long_term_sha256("u", "cafe\u{301}", "a\u{a0}b").unwrap();
 
         assert_eq!(composed.0, decomposed.0);
+    }
+
+    /// Covers: RFC 8265 §4.2
+    #[test]
+    fn printable_ascii_is_prepared_to_itself() {
+        for byte in 0..0x80 {
+            let text = format!("a{}b", char::from(byte));
+            let prepared = OpaqueString::enforce(&text).ok().map(Cow::into_owned);
+
+            assert_eq!(opaque_string(&text).map(|text| text.to_string()), prepared, "{byte:#x}");
+        }
+        assert_eq!(opaque_string(""), None);
     }
 
     /// Covers: RFC 8265 §4.2

@@ -1,4 +1,5 @@
-//! STUN (RFC 8489): messages, message integrity, and the answer of a Binding server. Bytes in, bytes out.
+//! STUN (RFC 8489): messages, message integrity, the answer of a Binding server, and NAT behaviour discovery (RFC 5780).
+//! Bytes in, bytes out.
 //!
 //! # Reading
 //! [`Message::parse`] checks the header and the bounds of every attribute once; after that, walking the attributes cannot
@@ -22,17 +23,18 @@
 //! the [`Seal`] that ends the message, so that they are always last and in order.
 //!
 //! # Extending
-//! An attribute of TURN, ICE or NAT behaviour discovery is a type that implements [`attribute::Attribute`], in whatever
+//! An attribute of TURN or ICE is a type that implements [`attribute::Attribute`], in whatever
 //! crate it belongs to; a number this crate has no name for is an [`AttributeType`] like any other.
 //!
 //! # Left out
-//! Client transactions and their retransmission (RFC 8489 §6.2), DNS discovery (§8), and the credential mechanisms' checks
+//! Client transactions and their retransmission (RFC 8489 §6.2) but for those of [`discovery`], DNS discovery (§8), and the credential mechanisms' checks
 //! of a server (§9): they need time or state and belong to those who own it. What they are made of (keys, integrity, nonce
 //! and algorithm attributes) is here. Classic STUN (RFC 3489), which has no magic cookie, is not spoken.
 
 pub mod attribute;
 pub mod binding;
 mod builder;
+pub mod discovery;
 mod error;
 mod fingerprint;
 mod header;
@@ -48,7 +50,7 @@ pub use error::{BuildError, KeyError, ParseError};
 pub use fingerprint::FingerprintCheck;
 pub use header::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, framed_len};
 pub use integrity::{IntegrityCheck, SHA1_LEN, SHA256_LEN, SHA256_LEN_MIN};
-pub use key::IntegrityKey;
+pub use key::{IntegrityKey, opaque_string};
 pub use message::{Attributes, Message, RawAttribute};
 
 #[cfg(test)]

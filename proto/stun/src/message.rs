@@ -3,6 +3,7 @@ use crate::header::{Class, HEADER_LEN, Header, Method, TransactionId};
 use crate::{FingerprintCheck, IntegrityCheck, IntegrityKey, ParseError, fingerprint, integrity};
 use moim_wire::Reader;
 use std::iter::FusedIterator;
+use std::ops::Range;
 
 /// A STUN message, as a view of the bytes it arrived in.
 ///
@@ -117,6 +118,12 @@ impl<'a> RawAttribute<'a> {
     /// [`attribute_type`](Self::attribute_type).
     pub fn decode<A: Attribute<'a>>(&self, transaction_id: TransactionId) -> Result<A, ParseError> {
         A::decode(self.value, transaction_id).ok_or(ParseError::MalformedAttribute(self.attribute_type))
+    }
+
+    /// Where the value lies, in bytes from the beginning of the message: for those who pass it on without copying it.
+    pub fn value_range(&self) -> Range<usize> {
+        let start = self.offset + 4;
+        start..start + self.value.len()
     }
 }
 

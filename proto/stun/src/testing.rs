@@ -5,6 +5,7 @@ use crate::attribute::{
     Realm, Software, UnknownAttributes, UserHash, Username, XorMappedAddress,
 };
 use crate::binding::{Handled, RESPONSE_LEN_MAX, Server};
+use crate::discovery::{self, Disclosure, Endpoint, Endpoints, ServerConfig};
 use crate::{
     BuildError, Class, FingerprintCheck, HEADER_LEN, Integrity, IntegrityCheck, IntegrityKey, Message,
     MessageBuilder, SHA256_LEN_MIN, Seal, framed_len,
@@ -24,6 +25,7 @@ pub fn exercise(bytes: &[u8]) {
     }
     for source in [(Ipv4Addr::new(192, 0, 2, 1), 3478).into(), (Ipv6Addr::LOCALHOST, 1).into()] {
         ask_for_binding(bytes, source);
+        ask_for_discovery(bytes, source);
     }
 }
 
@@ -103,5 +105,24 @@ fn ask_for_binding(bytes: &[u8], source: SocketAddr) {
             assert_eq!(server.counters().successes + server.counters().errors, 1);
         }
         Handled::Dropped(reason) => assert_eq!(server.counters().dropped(reason), 1),
+    }
+}
+
+/// A server that keeps proportion gives nobody more than an ordinary one does.
+fn ask_for_discovery(bytes: &[u8], source: SocketAddr) {
+    let address = |last| SocketAddr::from((Ipv4Addr::new(192, 0, 2, last), 3478 + u16::from(last)));
+    let endpoints = Endpoints::new(address(1), address(2)).expect("the ports differ");
+    let config = ServerConfig { endpoints, disclosure: Disclosure::Proportionate };
+    let mut out = [0; discovery::RESPONSE_LEN_MAX];
+    for received_on in Endpoint::ALL {
+        let mut server = discovery::Server::new(config);
+        if let discovery::Handled::Respond { len, to, .. } =
+            server.handle(bytes, source, received_on, &mut out)
+        {
+            let factor_tenths = if source.is_ipv4() { 16 } else { 22 };
+            assert!(len * 10 <= bytes.len() * factor_tenths, "{len} bytes answer {}", bytes.len());
+            assert_eq!(to.ip(), source.ip(), "nobody else is answered");
+            assert!(Message::parse(&out[..len]).is_ok());
+        }
     }
 }

@@ -1,5 +1,5 @@
 use super::{Attribute, AttributeType};
-use crate::key::prepare;
+use crate::key::opaque_string;
 use crate::{BuildError, KeyError, TransactionId};
 use aws_lc_rs::digest;
 use moim_wire::Writer;
@@ -11,8 +11,8 @@ pub struct UserHash(pub [u8; 32]);
 impl UserHash {
     /// The hash of a user name in a realm, both of which are prepared by OpaqueString.
     pub fn new(username: &str, realm: &str) -> Result<Self, KeyError> {
-        let username = prepare(username).ok_or(KeyError::Username)?;
-        let realm = prepare(realm).ok_or(KeyError::Realm)?;
+        let username = opaque_string(username).ok_or(KeyError::Username)?;
+        let realm = opaque_string(realm).ok_or(KeyError::Realm)?;
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(username.as_bytes());
         context.update(b":");
