@@ -1,4 +1,4 @@
-//! Dependencies point down: `proto` to `proto`, `io` and `media` to `proto`, `server` to all, nothing to `server`.
+//! Dependencies point down: `proto` to `proto`, `io` and `media` to `proto`, `relay` to both, `server` to all, nothing to `server`.
 
 use super::Problem;
 use crate::workspace::Member;
@@ -9,12 +9,16 @@ const PURE: &[&str] = &[
     "aws-lc-rs",
     "bytes",
     "crc32fast",
+    "hashbrown",
+    "ipnet",
     "md-5",
     "precis-profiles",
     "rand_chacha",
     "rand_core",
     "serde",
     "serde_json",
+    "siphasher",
+    "slab",
     "smallvec",
     "subtle",
     "thiserror",
@@ -28,10 +32,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proto/", &["proto/"]),
     ("io/", &["proto/", "io/"]),
     ("media/", &["proto/"]),
-    ("server", &["proto/", "io/", "media/", "client/"]),
+    ("relay", &["proto/", "io/"]),
+    ("server", &["proto/", "io/", "media/", "relay", "client/"]),
     ("client/", &["proto/", "io/"]),
-    ("bench", &["proto/", "io/", "media/", "client/", "server"]),
-    ("tests/", &["proto/", "io/", "media/", "client/", "server", "sim"]),
+    ("bench", &["proto/", "io/", "media/", "relay", "client/", "server", "tests/"]),
+    ("tests/", &["proto/", "io/", "media/", "relay", "client/", "server", "sim"]),
     ("sim", &["proto/"]),
     ("xtask", &[]),
 ];
