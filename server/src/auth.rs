@@ -8,6 +8,7 @@ use moim_signal::message::{CloseCode, Grants, Permissions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 /// How far the clocks of two machines may differ.
 const LEEWAY_SECS: u64 = 30;
@@ -59,21 +60,26 @@ pub fn sign(claims: &Claims, secret: &Secret) -> Result<String, jsonwebtoken::er
 /// Decides what a client may do, by its token.
 pub(crate) struct Verifier {
     /// Empty: open mode.
-    keys: BTreeMap<String, DecodingKey>,
+    keys: RwLock<BTreeMap<String, DecodingKey>>,
 }
 
 impl Verifier {
     pub(crate) fn new(keys: &BTreeMap<String, Secret>) -> Self {
-        let keys = keys
-            .iter()
-            .map(|(name, secret)| (name.clone(), DecodingKey::from_secret(secret.expose())))
-            .collect();
-        Self { keys }
+        Self { keys: RwLock::new(decoding_keys(keys)) }
+    }
+
+    /// From now on, these keys count. Sessions that have begun go on with what they were granted.
+    pub(crate) fn replace(&self, keys: &BTreeMap<String, Secret>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = decoding_keys(keys);
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, BTreeMap<String, DecodingKey>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the bearer of `token` may do, or why nothing.
     pub(crate) fn grants(&self, token: Option<&str>) -> Result<Grants, CloseCode> {
-        if self.keys.is_empty() {
+        if self.keys().is_empty() {
             return Ok(open_grants());
         }
         let token = token.ok_or(CloseCode::TokenMissing)?;
@@ -93,7 +99,8 @@ impl Verifier {
             iss: String,
         }
         let issuer = jsonwebtoken::dangerous::insecure_decode::<Issuer>(token)?.claims.iss;
-        let key = self.keys.get(&issuer).ok_or(ErrorKind::InvalidIssuer)?;
+        let keys = self.keys();
+        let key = keys.get(&issuer).ok_or(ErrorKind::InvalidIssuer)?;
         // RFC 8725 §3.1: the algorithm is ours to say, whatever the token's header says.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_SECS;
@@ -106,8 +113,12 @@ impl Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("keys", &self.keys.len()).finish()
+        f.debug_struct("Verifier").field("keys", &self.keys().len()).finish()
     }
+}
+
+fn decoding_keys(keys: &BTreeMap<String, Secret>) -> BTreeMap<String, DecodingKey> {
+    keys.iter().map(|(name, secret)| (name.clone(), DecodingKey::from_secret(secret.expose()))).collect()
 }
 
 fn open_grants() -> Grants {

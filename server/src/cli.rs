@@ -1,10 +1,16 @@
 //! The command line of `moim`.
 
 mod banner;
+mod management;
+mod table;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
-use moim_server::{Claims, Config, Overrides, Server, Shutdown, config::Secret, log, sign};
+use moim_server::{
+    Claims, Config, Overrides, Server, Shutdown,
+    config::{RelayMode, Secret},
+    log, sign,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::env;
 use std::io::{self, Write as _};
@@ -38,6 +44,13 @@ enum Command {
     SampleConfig,
     /// Make a token that lets its bearer into a room
     Token(TokenRequest),
+    /// See and end allocations of the running relay
+    #[command(subcommand)]
+    Turn(management::TurnCommand),
+    /// Let the running server take up its changed configuration and certificate
+    Reload(management::Target),
+    #[command(flatten)]
+    Client(moim_cli::Command),
 }
 
 /// Where the configuration comes from.
@@ -87,19 +100,25 @@ struct TokenRequest {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        None => run(cli.source),
-        Some(Command::Run(source)) => run(source),
-        Some(Command::CheckConfig(source)) => check_config(source),
-        Some(Command::SampleConfig) => print(&Config::sample()),
-        Some(Command::Token(request)) => token(request),
+        None => run(cli.source).map(success),
+        Some(Command::Run(source)) => run(source).map(success),
+        Some(Command::CheckConfig(source)) => check_config(source).map(success),
+        Some(Command::SampleConfig) => print(&Config::sample()).map(success),
+        Some(Command::Token(request)) => token(request).map(success),
+        Some(Command::Turn(command)) => management::turn(command).map(success),
+        Some(Command::Reload(target)) => management::reload(target).map(success),
+        Some(Command::Client(command)) => moim_cli::run(&command),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "moim: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    log::flush();
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "moim: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The exit code of what either works or is an error.
+fn success((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 impl Source {
@@ -113,7 +132,10 @@ fn run(source: Source) -> anyhow::Result<()> {
     let mut config = source.load()?;
     log::start(&config.log);
     log_panics();
-    raise_open_files_limit(&mut config.limits.connections_max);
+    for warning in &config.warnings {
+        tracing::warn!(warning, "the configuration deserves a second look");
+    }
+    raise_open_files_limit(&mut config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -129,8 +151,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     // Caught before anything is bound: a signal during the start stops the server like any other.
     let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot catch SIGHUP")?;
     let server = Server::bind(config)?;
     banner::print(&server, is_open).context("cannot write to standard output")?;
+    let reloader = server.reloader();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let reloader = reloader.clone();
+            // What came of it is in the log.
+            let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        }
+    });
     let shutdown = Shutdown::new();
     let told = shutdown.clone();
     tokio::spawn(async move {
@@ -146,7 +177,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 fn check_config(source: Source) -> anyhow::Result<()> {
-    print(&source.load()?.to_toml())
+    let config = source.load()?;
+    for warning in &config.warnings {
+        writeln!(io::stderr(), "moim: warning: {warning}").context("cannot write to standard error")?;
+    }
+    print(&config.to_toml())
 }
 
 fn token(request: TokenRequest) -> anyhow::Result<()> {
@@ -208,9 +243,10 @@ fn log_panics() {
     }));
 }
 
-/// Every connection is an open file, and many systems start a process with a limit of 1024 that it may raise itself.
-/// Lowers the limit on connections to what the operating system allows in the end.
-fn raise_open_files_limit(connections_max: &mut usize) {
+/// Every connection is an open file, and so is every allocation that relays from a port of its own; many systems start a
+/// process with a limit of 1024 that it may raise itself. Lowers the limit on connections to what the operating system
+/// allows in the end.
+fn raise_open_files_limit(config: &mut Config) {
     let limits = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limits.maximum, maximum: limits.maximum };
     let files = match setrlimit(Resource::Nofile, raised) {
@@ -218,13 +254,19 @@ fn raise_open_files_limit(connections_max: &mut usize) {
         Err(_) => limits.current,
     };
     let Some(files) = files.and_then(|files| usize::try_from(files).ok()) else { return };
-    let possible = files.saturating_sub(OTHER_FILES).max(1);
-    if possible < *connections_max {
+    let relayed = match config.turn.relay {
+        RelayMode::Range => config.turn.relay_ports.len().min(config.turn.limits.allocations_max as usize),
+        RelayMode::Off | RelayMode::Internal => 0,
+    };
+    let asked = config.limits.connections_max;
+    // Where there is not enough for both, connections have half: each allocation is somebody's who is connected.
+    let possible = files.saturating_sub(OTHER_FILES + relayed).max(files / 2).max(1);
+    if possible < asked {
         tracing::info!(
-            asked = *connections_max,
+            asked,
             possible,
             "the limit on open files allows fewer connections than limits.connections_max (LimitNOFILE=, ulimit -n)"
         );
-        *connections_max = possible;
+        config.limits.connections_max = possible;
     }
 }

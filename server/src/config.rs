@@ -3,14 +3,22 @@
 //! `raw` mirrors what an operator writes; [`Config`] is what it means and cannot be invalid. Nothing reads the
 //! configuration, the environment or a flag after the start.
 
+mod changes;
 mod check;
 mod humane;
 mod raw;
 mod secret;
+mod stun;
 mod suggest;
+mod turn;
 
 pub use raw::Overrides;
 pub use secret::Secret;
+pub use stun::{AlternateAddress, Disclosure, StunConfig};
+pub use turn::{
+    Algorithms, AlternateWhen, ExternalAddress, ExternalCredential, ExternalIceServer, IceConfig,
+    ListenerConfig, ManagementConfig, RealmConfig, RelayMode, TurnConfig, TurnLimits,
+};
 
 use crate::gateway::Origin;
 use crate::log::LogFilter;
@@ -41,8 +49,16 @@ pub struct Config {
     pub allowed_origins: BTreeSet<Origin>,
     /// Secrets of the keys that sign tokens, by name. None: open mode.
     pub keys: BTreeMap<String, Secret>,
-    /// STUN URLs for clients, with `{host}` and `{port}` in them.
-    pub stun_urls: Vec<String>,
+    /// Where else to listen.
+    pub listeners: Vec<ListenerConfig>,
+    /// STUN and TURN servers for clients.
+    pub ice: IceConfig,
+    /// STUN, beyond telling clients their address.
+    pub stun: StunConfig,
+    /// The relay.
+    pub turn: TurnConfig,
+    /// The management socket, if there is one.
+    pub management: Option<ManagementConfig>,
     /// Signalling: rooms, sessions, messages.
     pub signal: SignalConfig,
     /// What connections may take.
@@ -51,7 +67,18 @@ pub struct Config {
     pub drain_grace: Duration,
     /// Logs.
     pub log: LogConfig,
+    /// What is allowed, and yet hardly meant: for people to read.
+    pub warnings: Vec<String>,
     raw: RawConfig,
+    source: Source,
+}
+
+/// Where a configuration was read from, besides the environment.
+#[derive(Clone, Debug)]
+struct Source {
+    /// As an absolute path, in case the process moves.
+    file: Option<PathBuf>,
+    overrides: Overrides,
 }
 
 /// Where the certificate comes from.
@@ -159,6 +186,10 @@ impl Config {
     /// Reads `file` if there is one, the environment over it, `overrides` over both, and checks the whole.
     pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
         refuse_unknown_variables()?;
+        let source = Source {
+            file: file.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned())),
+            overrides: overrides.clone(),
+        };
         let from_environment =
             <RawConfig as confique::Config>::Layer::from_env().map_err(|e| unreadable(&e))?;
         let from_file = match file {
@@ -173,7 +204,17 @@ impl Config {
             .with_fallback(from_environment)
             .with_fallback(from_file)
             .with_fallback(<RawConfig as confique::Config>::Layer::default_values());
-        Self::resolve(RawConfig::from_layer(layer).map_err(|error| unreadable(&error))?)
+        Self::resolve(RawConfig::from_layer(layer).map_err(|error| unreadable(&error))?, source)
+    }
+
+    /// Reads the configuration again from where this one came from.
+    pub fn read_again(&self) -> Result<Self, ConfigError> {
+        Self::load(self.source.file.as_deref(), self.source.overrides.clone())
+    }
+
+    /// The options that differ from those of `other`, by their names.
+    pub fn changes_from(&self, other: &Self) -> Vec<String> {
+        changes::between(&other.raw, &self.raw)
     }
 
     /// The annotated sample: every option, what it is for, its default.
@@ -193,18 +234,22 @@ impl Config {
         toml::to_string(&raw).expect("every value of the configuration has a form in TOML")
     }
 
-    fn resolve(raw: RawConfig) -> Result<Self, ConfigError> {
+    fn resolve(raw: RawConfig, source: Source) -> Result<Self, ConfigError> {
         let mut check = Check::default();
         let certificate = check.certificate(&raw.tls);
         let data_dir = check.data_dir(raw.data_dir.as_deref());
         let allowed_origins = check.origins(&raw.http.allowed_origins);
         check.keys(&raw.auth.keys);
         check.addresses(&raw.listen.addresses);
-        check.stun_urls(&raw.ice.stun_urls);
+        let listeners = check.listeners(&raw);
+        let ice = check.ice(&raw.ice);
+        let stun = check.stun(&raw);
+        let turn = check.turn(&raw);
+        let management = check.management(&raw.management);
         check.limits(&raw);
         let filter = check.log_filter(&raw.log.level);
-        let (Some(certificate), Some(data_dir), Some(filter), true) =
-            (certificate, data_dir, filter, check.problems().is_empty())
+        let (Some(certificate), Some(data_dir), Some(filter), Some(turn), true) =
+            (certificate, data_dir, filter, turn, check.problems().is_empty())
         else {
             return Err(ConfigError::Invalid(check.into_problems()));
         };
@@ -215,7 +260,11 @@ impl Config {
             certificate,
             allowed_origins,
             keys: raw.auth.keys.clone(),
-            stun_urls: raw.ice.stun_urls.clone(),
+            listeners,
+            ice,
+            stun,
+            turn,
+            management,
             signal: signal(&raw),
             limits: ConnectionLimits {
                 connections_max: raw.limits.connections_max,
@@ -226,7 +275,9 @@ impl Config {
             },
             drain_grace: raw.drain.grace.0,
             log: LogConfig { filter, format: raw.log.format, addresses: raw.log.addresses },
+            warnings: check.into_warnings(),
             raw,
+            source,
         })
     }
 }
@@ -253,8 +304,8 @@ fn signal(raw: &RawConfig) -> SignalConfig {
 
 /// A misspelt variable must not be passed over: without `MOIM_AUTH_KEYS` everybody may enter.
 fn refuse_unknown_variables() -> Result<(), ConfigError> {
-    /// Variables that are not options: where the configuration is, and what the build reads.
-    const OTHERS: [&str; 2] = ["MOIM_CONFIG", "MOIM_WEB_DIST"];
+    /// Variables that are not options: where the configuration is, what the build reads, and what `moim turn-check` takes.
+    const OTHERS: [&str; 4] = ["MOIM_CONFIG", "MOIM_WEB_DIST", "MOIM_TURN_PASSWORD", "MOIM_TURN_SECRET"];
     let known: Vec<_> = suggest::variables(&RawConfig::META).chain(OTHERS).collect();
     let problems: Vec<_> = env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())

@@ -35,8 +35,15 @@ pub struct Counters {
     pub strangers_over_limit: Counter,
     /// TCP connections that said nothing in time, or closed before they said what they are.
     pub connections_silent: Counter,
-    /// TCP connections that began with STUN, which is served over UDP only.
+    /// Connections over TCP that speak STUN or TURN, handed over to the relay.
     pub stun_over_tcp: Counter,
+    /// Connections over TLS that speak STUN or TURN, handed over to the relay.
+    pub stun_over_tls: Counter,
+    /// Connections closed because the proxy before the listener did not say whose they are, or because they came from
+    /// elsewhere.
+    pub proxies_refused: Counter,
+    /// TCP connections that speak STUN or TURN, closed because the relay is too busy to take them.
+    pub streams_refused: Counter,
     /// TCP connections that began with nothing that is spoken here.
     pub connections_unknown: Counter,
     /// TLS handshakes that failed.
@@ -45,10 +52,6 @@ pub struct Counters {
     pub plain_http: Counter,
     /// Links and requests refused because of their origin.
     pub origins_refused: Counter,
-    /// STUN messages answered over UDP.
-    pub stun_answered: Counter,
-    /// Datagrams passed over: not STUN, or not a message that is answered.
-    pub datagrams_dropped: Counter,
     /// Tasks that panicked. Each is a defect.
     pub panics: Counter,
 }

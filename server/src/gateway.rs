@@ -5,6 +5,7 @@
 
 pub(crate) mod events;
 pub(crate) mod hub;
+pub(crate) mod ice;
 pub(crate) mod origin;
 mod queue;
 mod sessions;

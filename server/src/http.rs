@@ -9,6 +9,7 @@ use crate::strangers::Stranger;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -33,4 +34,12 @@ pub(crate) fn host(headers: &HeaderMap, uri: &Uri) -> Option<Authority> {
     };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     (!authority.host().is_empty() && authority.as_str().bytes().all(is_plain)).then_some(authority)
+}
+
+/// Whether the client reached the server by a name, for which there can be a certificate, rather than by an address.
+pub(crate) fn is_by_name(headers: &HeaderMap, uri: &Uri) -> bool {
+    host(headers, uri).is_some_and(|authority| {
+        let host = authority.host();
+        !host.starts_with('[') && host.parse::<IpAddr>().is_err()
+    })
 }

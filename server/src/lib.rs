@@ -1,10 +1,13 @@
-//! The moim server: one port for the web app, signalling and STUN.
+//! The moim server: one port for the web app, signalling, STUN and TURN.
 //!
 //! ```text
-//!   TCP ─ listener ─ first bytes ─┬─ TLS ─ HTTP ─┬─ assets: the web app
-//!                                 │              └─ gateway: WebSocket, events ──► hub ──► moim_signal::SignalServer
+//!   TCP ─ listener ─ first bytes ─┬─ TLS ─┬─ HTTP ─┬─ assets: the web app
+//!                                 │       │        └─ gateway: WebSocket, events ──► hub ──► moim_signal::SignalServer
+//!                                 │       └─ STUN, TURN ──► turn
+//!                                 ├─ STUN, TURN ──► turn
 //!                                 └─ plain HTTP ─ redirect
-//!   UDP ─ stun ─ moim_stun
+//!   UDP ─ turn ─ moim_relay: STUN and TURN, on threads of its own
+//!   management: metrics, allocations, reload, on a socket of its own
 //! ```
 //!
 //! - [`Config`]: what an operator can set, read from a file, the environment and flags.
@@ -13,8 +16,10 @@
 //! - `http`: routes, assets, security headers.
 //! - `tls`, `auth`: certificates and tokens.
 //! - `listener`, `connection`: sockets, limits, and telling protocols apart.
+//! - `turn`: the relay, as the configuration wants it.
+//! - [`management`], [`reload`]: for operators, while the server runs.
 //!
-//! Left out: media and TURN, which have threads of their own, and anything that outlives the process but the certificate.
+//! Left out: media, and anything that outlives the process but the certificate.
 
 mod auth;
 pub mod config;
@@ -25,22 +30,27 @@ mod gateway;
 mod http;
 mod listener;
 pub mod log;
+pub mod management;
 mod prefixed;
+mod proxy;
+pub mod reload;
 mod server;
 mod shared;
 mod stall;
 mod strangers;
-mod stun;
 mod tasks;
 mod tls;
+mod turn;
 
 pub use auth::{Claims, sign};
 pub use config::{Config, Overrides};
 pub use drain::Shutdown;
 pub use gateway::Origin;
 pub use listener::BindError;
+pub use reload::{ReloadError, Reloader};
 pub use server::{Server, ServerError};
 pub use tls::CertificateError;
+pub use turn::TurnError;
 
 /// The version of moim.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,32 +1,70 @@
 //! The listening sockets, and the loop that takes connections.
 
-use crate::connection;
+use crate::config::ListenerConfig;
+use crate::connection::Connection;
 use crate::shared::Shared;
 use crate::tasks::contained;
-use moim_udp::Listener as UdpListener;
+use crate::tls::Tls;
+use ipnet::IpNet;
+use moim_turn::RealmId;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
-use tokio_rustls::TlsAcceptor;
 
 /// Connections that the kernel keeps until they are taken.
 const BACKLOG: i32 = 1024;
 /// How long to rest when no connection can be taken, for want of file descriptors say.
 const REST: Duration = Duration::from_millis(100);
 /// How often to try for a port that is free everywhere, when any will do.
-const FREE_PORT_TRIES_MAX: u32 = 16;
+pub(crate) const FREE_PORT_TRIES_MAX: u32 = 16;
 
-/// One address, with both kinds of sockets on it.
+/// An address that is listened on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) address: SocketAddr,
+    /// Which of the configured realms TURN clients find here.
+    pub(crate) realm: RealmId,
+    /// Every TCP connection comes through a proxy of these, which begins it by saying whose it is.
+    proxies: Option<Vec<IpNet>>,
+}
+
+impl Listener {
+    /// A listener of the default realm that clients connect to themselves.
+    fn plain(address: SocketAddr) -> Self {
+        Self { address, realm: RealmId(0), proxies: None }
+    }
+
+    fn of(config: &ListenerConfig) -> Self {
+        Self {
+            address: config.address,
+            // There are never so many realms; a place that is not there is nobody's.
+            realm: RealmId(u16::try_from(config.realm).unwrap_or(u16::MAX)),
+            proxies: config.proxy_protocol.then(|| config.proxies.clone()),
+        }
+    }
+
+    /// Whether connections begin with a PROXY protocol header.
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        self.proxies.is_some()
+    }
+
+    /// Whether `address` is one of its proxies'.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.proxies.iter().flatten().any(|prefix| prefix.contains(&address))
+    }
+}
+
+/// A listener with its socket for TCP. For UDP it has as many as the relay has threads, which are theirs.
 #[derive(Debug)]
 pub(crate) struct Bound {
-    pub(crate) address: SocketAddr,
+    pub(crate) listener: Arc<Listener>,
     pub(crate) tcp: TcpListener,
-    pub(crate) udp: UdpListener,
 }
 
 /// Why there is no socket.
@@ -39,8 +77,16 @@ pub struct BindError {
 }
 
 impl BindError {
+    pub(crate) fn tcp(address: SocketAddr, source: io::Error) -> Self {
+        Self { address, protocol: "TCP", source }
+    }
+
+    pub(crate) fn udp(address: SocketAddr, source: io::Error) -> Self {
+        Self { address, protocol: "UDP", source }
+    }
+
     /// Whether somebody else has the port.
-    fn is_port_taken(&self) -> bool {
+    pub(crate) fn is_port_taken(&self) -> bool {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
 
@@ -74,8 +120,16 @@ fn advice(address: &SocketAddr, source: &io::Error) -> String {
     }
 }
 
-/// Binds every address, TCP and UDP alike. With port 0 all of them get the same free one. Needs a Tokio runtime.
-pub(crate) fn bind(addresses: &[SocketAddr]) -> Result<Vec<Bound>, BindError> {
+/// Binds every address for TCP. With port 0 all of `addresses` get the same free one. Needs a Tokio runtime.
+pub(crate) fn bind(addresses: &[SocketAddr], further: &[ListenerConfig]) -> Result<Vec<Bound>, BindError> {
+    let mut bound = bind_to_one_port(addresses)?;
+    for config in further {
+        bound.push(bind_one(Listener::of(config))?);
+    }
+    Ok(bound)
+}
+
+fn bind_to_one_port(addresses: &[SocketAddr]) -> Result<Vec<Bound>, BindError> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -94,8 +148,8 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Bound>, BindError> {
     let mut all: Vec<Bound> = Vec::new();
     let mut missing = None;
     for &address in addresses {
-        let port = all.first().map_or(address.port(), |first| first.address.port());
-        match bind_one(SocketAddr::new(address.ip(), port)) {
+        let port = all.first().map_or(address.port(), |first| first.listener.address.port());
+        match bind_one(Listener::plain(SocketAddr::new(address.ip(), port))) {
             Ok(bound) => all.push(bound),
             Err(error) if error.is_family_missing() => {
                 tracing::warn!(%error, "doing without this address");
@@ -110,15 +164,17 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Bound>, BindError> {
     }
 }
 
-fn bind_one(address: SocketAddr) -> Result<Bound, BindError> {
+fn bind_one(mut listener: Listener) -> Result<Bound, BindError> {
+    let address = listener.address;
     let tcp = bind_tcp(address).map_err(|source| BindError { address, protocol: "TCP", source })?;
     // Where the port was 0, it is not any more.
     let address = tcp.local_addr().map_err(|source| BindError { address, protocol: "TCP", source })?;
-    let udp = UdpListener::bind(address).map_err(|source| BindError { address, protocol: "UDP", source })?;
-    Ok(Bound { address, tcp, udp })
+    listener.address = address;
+    Ok(Bound { listener: Arc::new(listener), tcp })
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+/// A TCP socket that listens on `address`. Needs a Tokio runtime.
+pub(crate) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // One socket for each family, so that IPv4 clients never show up as `::ffff:…`.
@@ -134,15 +190,16 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Takes connections until signalling has ended.
 pub(crate) async fn accept(
-    listener: TcpListener,
-    tls: TlsAcceptor,
+    listener: Arc<Listener>,
+    tcp: TcpListener,
+    tls: Tls,
     shared: Arc<Shared>,
     free: Arc<Semaphore>,
 ) {
     let app = crate::http::app::App::new(Arc::clone(&shared));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = tcp.accept() => accepted,
             () = shared.closing.cancelled() => return,
         };
         let (stream, address) = match accepted {
@@ -155,41 +212,26 @@ pub(crate) async fn accept(
                 continue;
             }
         };
-        admit(stream, address, &app, &tls, &shared, &free);
+        shared.counters.connections.add_one();
+        let Ok(place) = Arc::clone(&free).try_acquire_owned() else {
+            shared.counters.connections_over_limit.add_one();
+            continue;
+        };
+        let connection = Connection {
+            app: app.clone(),
+            tls: tls.acceptor().clone(),
+            shared: Arc::clone(&shared),
+            listener: Arc::clone(&listener),
+            address,
+            place,
+        };
+        let counters = Arc::clone(&shared.counters);
+        // Boxed, since it is moved on its way into a task: HTTP, the largest thing it can become, takes 20 KB.
+        let served = Box::pin(connection.serve(stream));
+        shared.tasks.spawn(async move {
+            contained("connection", &counters, served).await;
+        });
     }
-}
-
-/// Serves a connection in a task of its own, unless there are too many.
-fn admit(
-    stream: TcpStream,
-    address: SocketAddr,
-    app: &crate::http::app::App,
-    tls: &TlsAcceptor,
-    shared: &Arc<Shared>,
-    free: &Arc<Semaphore>,
-) {
-    let counters = &shared.counters;
-    counters.connections.add_one();
-    let Ok(place) = Arc::clone(free).try_acquire_owned() else {
-        counters.connections_over_limit.add_one();
-        return;
-    };
-    let Some(stranger) = shared.strangers.admit(address.ip()) else {
-        counters.strangers_over_limit.add_one();
-        tracing::debug!(address = %shared.addresses.show(address), "too many connections without a session");
-        return;
-    };
-    let connection = connection::Connection {
-        app: app.clone(),
-        tls: tls.clone(),
-        shared: Arc::clone(shared),
-        address,
-        place,
-    };
-    let counters = Arc::clone(counters);
-    shared.tasks.spawn(async move {
-        contained("connection", &counters, connection.serve(stream, stranger)).await;
-    });
 }
 
 #[cfg(test)]
@@ -201,25 +243,24 @@ mod tests {
     async fn any_free_port_is_the_same_one_everywhere() {
         let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
 
-        let bound = bind(&loopback).unwrap();
+        let bound = bind(&loopback, &[]).unwrap();
 
-        let port = bound[0].address.port();
+        let port = bound[0].listener.address.port();
         assert_ne!(port, 0);
         for (one, ip) in bound.iter().zip(loopback.map(|address| address.ip())) {
-            assert_eq!(one.address, SocketAddr::new(ip, port));
-            assert_eq!(one.tcp.local_addr().unwrap(), one.address);
-            assert_eq!(one.udp.local_addr(), one.address);
+            assert_eq!(one.listener.address, SocketAddr::new(ip, port));
+            assert_eq!(one.tcp.local_addr().unwrap(), one.listener.address);
         }
     }
 
     #[tokio::test]
     async fn a_port_that_another_has_is_an_error_that_says_what_to_do() {
-        let taken = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = taken.local_addr().unwrap();
 
-        let error = bind(&[address]).unwrap_err().to_string();
+        let error = bind(&[address], &[]).unwrap_err().to_string();
 
-        assert!(error.starts_with(&format!("cannot listen on {address} (UDP): ")), "{error}");
+        assert!(error.starts_with(&format!("cannot listen on {address} (TCP): ")), "{error}");
         assert!(
             error.contains(&format!("moim --port {}", address.port().wrapping_add(1).max(1024))),
             "{error}"

@@ -3,11 +3,15 @@
 //! What identifies a person (an address, a name) goes through `AddressLog` or [`moim_wire::Redacted`] at INFO and
 //! above. Tokens and secrets are of types that cannot be printed.
 
+mod lines;
+
 use crate::config::{LogAddresses, LogConfig, LogFormat};
+use lines::Lines;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// What is logged: a level, or levels by part.
 #[derive(Clone, Debug)]
@@ -28,7 +32,15 @@ impl LogFilter {
 /// Starts logging for the process. Only the first call has an effect, so that an embedding program keeps its own.
 pub fn start(config: &LogConfig) {
     let filter = EnvFilter::new(&config.filter.0);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let writer = match Lines::start(io::stderr()) {
+        Ok(lines) => {
+            lines.set_current();
+            BoxMakeWriter::new(lines)
+        }
+        // Without a thread for it, whoever logs has to wait.
+        Err(_) => BoxMakeWriter::new(io::stderr),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let started = match config.format {
         LogFormat::Text => {
             let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
@@ -37,6 +49,11 @@ pub fn start(config: &LogConfig) {
         LogFormat::Json => tracing::subscriber::set_global_default(builder.json().finish()),
     };
     drop(started);
+}
+
+/// Waits for a moment until what was logged has been written: for the end of the process.
+pub fn flush() {
+    lines::flush();
 }
 
 /// Whether clients' addresses are shown in logs.

@@ -1,28 +1,35 @@
-//! A TCP stream whose first bytes were read already, to see what they are.
+//! A stream whose first bytes were read already, to see what they are.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How many bytes are kept; as many as it takes to tell protocols apart.
 const PREFIX_LEN_MAX: usize = 16;
 
 /// Gives the kept bytes once more, then what follows.
 #[derive(Debug)]
-pub(crate) struct Prefixed {
-    stream: TcpStream,
+pub(crate) struct Prefixed<S> {
+    stream: S,
     prefix: [u8; PREFIX_LEN_MAX],
     len: u8,
     given: u8,
 }
 
-impl Prefixed {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<S> Prefixed<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, prefix: [0; PREFIX_LEN_MAX], len: 0, given: 0 }
     }
 
+    /// The stream, and what is left of its first bytes.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        let rest = self.prefix[usize::from(self.given)..usize::from(self.len)].to_vec();
+        (self.stream, rest)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Prefixed<S> {
     /// Reads some more of the first bytes; all of those read so far, or `None` if there is no more or no more room.
     pub(crate) async fn read_more(&mut self) -> io::Result<Option<&[u8]>> {
         let free = &mut self.prefix[usize::from(self.len)..];
@@ -35,7 +42,7 @@ impl Prefixed {
     }
 }
 
-impl AsyncRead for Prefixed {
+impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -52,7 +59,7 @@ impl AsyncRead for Prefixed {
     }
 }
 
-impl AsyncWrite for Prefixed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

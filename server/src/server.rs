@@ -1,32 +1,37 @@
 //! A server from its first socket to its last word.
 
-use crate::config::{Config, ConnectionLimits};
+use crate::config::{Config, ConnectionLimits, Secret};
 use crate::counters::Counters;
 use crate::drain::{FLUSH_TIMEOUT, OVERTIME, Shutdown};
 use crate::gateway::hub::{Hub, HubHandle, HubLimits};
-use crate::listener::{self, BindError, Bound};
+use crate::gateway::ice::{self, IceServers};
+use crate::listener::{self, BindError, Bound, FREE_PORT_TRIES_MAX};
+use crate::management::{Api, Management};
+use crate::reload::{Reloader, Running};
 use crate::shared::Shared;
-use crate::stun;
 use crate::tasks::contained;
-use crate::tls::{self, CertificateError};
+use crate::tls::{self, Certificate, CertificateError, Tls};
+use crate::turn::{Identity, Turn, TurnError};
 use aws_lc_rs::rand;
-use moim_signal::message::{IceServer, SignalLimits};
-use std::fmt;
+use moim_signal::message::SignalLimits;
+use moim_turn::server::ServerSecrets;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
 /// A server whose sockets are bound, and which serves once it is run.
 pub struct Server {
     config: Config,
     bound: Vec<Bound>,
-    tls: TlsAcceptor,
+    tls: Tls,
     hub: Hub,
     shared: Arc<Shared>,
+    management: Option<Management>,
+    reloader: Reloader,
 }
 
 /// Why a server cannot start, or had to stop.
@@ -36,6 +41,9 @@ pub enum ServerError {
     /// A socket cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The relay cannot be started.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -55,31 +63,46 @@ impl Server {
     ///
     /// Must be called within a Tokio runtime with input, output and time.
     pub fn bind(config: Config) -> Result<Self, ServerError> {
-        let bound = listener::bind(&config.listen)?;
+        let room_secret = Secret::new(random_digits()?);
+        let mut bound = listener::bind(&config.listen, &config.listeners)?;
         let certificate = tls::certificate(&config, &local_addresses(), SystemTime::now())?;
+        let turn = start_turn(&config, &mut bound, &room_secret, &certificate)?;
         let is_trusted = !certificate.is_self_signed();
-        let tls = TlsAcceptor::from(Arc::new(tls::server_config(certificate)?));
-        let mut seed = [0; 32];
-        rand::fill(&mut seed).map_err(|_| ServerError::Randomness)?;
-        let port = bound.first().map_or(0, |bound| bound.address.port());
-        let (hub, handle) = Hub::new(signal_config(&config, port), seed, hub_limits(&config.limits));
-        let shared = Arc::new(Shared::new(&config, handle, is_trusted));
-        Ok(Self { config, bound, tls, hub, shared })
+        let tls = Tls::new(&certificate)?;
+        let port = bound.first().map_or(0, |bound| bound.listener.address.port());
+        let ice = IceServers::new(ice_templates(&config, &room_secret, port, is_trusted));
+        let (hub, handle) =
+            Hub::new(signal_config(&config), random()?, hub_limits(&config.limits), ice.clone());
+        let shared = Arc::new(Shared::new(&config, handle, turn, is_trusted));
+        let running = Running { shared: Arc::clone(&shared), ice, tls: tls.clone(), room_secret, port };
+        let reloader = Reloader::new(config.clone(), running);
+        let management = config.management.as_ref().map(Management::bind).transpose()?;
+        Ok(Self { config, bound, tls, hub, shared, management, reloader })
+    }
+
+    /// The address of the management socket, if there is one.
+    pub fn management_addr(&self) -> Option<SocketAddr> {
+        self.management.as_ref().map(Management::address)
+    }
+
+    /// What reloads the configuration while the server runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// The addresses listened on, the port that was asked for by 0 included.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> {
-        self.bound.iter().map(|bound| bound.address)
+        self.bound.iter().map(|bound| bound.listener.address)
     }
 
     /// The first address listened on.
     pub fn local_addr(&self) -> SocketAddr {
-        self.bound.first().expect("a server is bound to one address at least").address
+        self.bound.first().expect("a server is bound to one address at least").listener.address
     }
 
     /// Whether the certificate is self-signed, so that browsers warn of it.
     pub fn is_self_signed(&self) -> bool {
-        !self.shared.is_certificate_trusted
+        !self.shared.is_certificate_trusted()
     }
 
     /// What happened so far, and what will: the totals go on counting.
@@ -89,12 +112,17 @@ impl Server {
 
     /// Serves until `shutdown` says otherwise and everybody was told; within the grace time and a few seconds.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
-        let Self { config, bound, tls, hub, shared } = self;
+        let Self { config, bound, tls, hub, shared, management, reloader } = self;
+        if let Some(management) = management {
+            let token = config.management.as_ref().and_then(|management| management.token.clone());
+            let api = Api::new(Arc::clone(&shared), reloader, token);
+            spawn(&shared, "management", management.serve(api, Arc::clone(&shared)));
+        }
         let free = Arc::new(Semaphore::new(config.limits.connections_max));
-        for Bound { tcp, udp, .. } in bound {
-            let accepting = listener::accept(tcp, tls.clone(), Arc::clone(&shared), Arc::clone(&free));
+        for Bound { listener, tcp } in bound {
+            let accepting =
+                listener::accept(listener, tcp, tls.clone(), Arc::clone(&shared), Arc::clone(&free));
             spawn(&shared, "accepting connections", accepting);
-            spawn(&shared, "STUN", stun::answer(udp, Arc::clone(&shared)));
         }
         let mut hub = tokio::spawn(hub.run());
         let ended = tokio::select! {
@@ -102,7 +130,8 @@ impl Server {
             () = shutdown.draining.cancelled() => {
                 shared.draining.cancel();
                 tracing::info!(grace = ?config.drain_grace, "shutting down: nobody new is let in");
-                drain(&mut hub, &shared.hub, &shutdown, config.drain_grace).await
+                let turn = drain_turn(&shared.turn, &shutdown, config.drain_grace);
+                tokio::join!(drain(&mut hub, &shared.hub, &shutdown, config.drain_grace), turn).0
             }
         };
         shared.closing.cancel();
@@ -110,6 +139,9 @@ impl Server {
         if timeout(FLUSH_TIMEOUT, shared.tasks.wait()).await.is_err() {
             tracing::debug!(left = shared.tasks.len(), "some connections did not end in time");
         }
+        let turn = shared.turn.clone();
+        // It waits for threads, which is not for a thread of this runtime.
+        let _ = tokio::task::spawn_blocking(move || turn.stop()).await;
         match ended {
             Ok(totals) => {
                 tracing::info!(?totals, counters = ?shared.counters, "stopped");
@@ -159,8 +191,56 @@ async fn drain(
     task.await
 }
 
+/// Lets allocations come to their end within `grace`, or at once if the shutdown says so.
+async fn drain_turn(turn: &Turn, shutdown: &Shutdown, grace: Duration) {
+    /// How often it is looked whether any is left.
+    const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+    turn.drain();
+    let all_ended = async {
+        // What is counted is of a moment ago: of before the last allocation, perhaps.
+        let asked = turn.clone();
+        let mut left =
+            tokio::task::spawn_blocking(move || asked.allocations().len() as u64).await.unwrap_or(0);
+        while left > 0 {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            left = turn.allocations_len();
+        }
+    };
+    let _ = shutdown.at_once.run_until_cancelled(timeout(grace, all_ended)).await;
+}
+
+/// Starts the relay on the addresses that are bound for TCP. If any port will do, all are bound to another one until both have the
+/// same.
+fn start_turn(
+    config: &Config,
+    bound: &mut Vec<Bound>,
+    room_secret: &Secret,
+    certificate: &Certificate,
+) -> Result<Turn, ServerError> {
+    let secrets = ServerSecrets::new(random()?, random()?);
+    let is_any_port = config.listen.iter().all(|address| address.port() == 0);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let listeners: Vec<_> = bound.iter().map(|bound| &*bound.listener).collect();
+        let identity = Identity { certificate, secrets: secrets.clone() };
+        match Turn::start(config, &listeners, room_secret, identity) {
+            Err(TurnError::Bind(error))
+                if error.is_port_taken() && is_any_port && tries < FREE_PORT_TRIES_MAX => {}
+            started => return Ok(started?),
+        }
+        *bound = listener::bind(&config.listen, &config.listeners)?;
+    }
+}
+
+fn random() -> Result<[u8; 32], ServerError> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|_| ServerError::Randomness)?;
+    Ok(bytes)
+}
+
 /// The addresses by which others may reach this machine, those of one link only left out.
-fn local_addresses() -> Vec<IpAddr> {
+pub(crate) fn local_addresses() -> Vec<IpAddr> {
     match moim_net::local_addresses() {
         Ok(addresses) => addresses
             .into_iter()
@@ -178,10 +258,30 @@ fn hub_limits(limits: &ConnectionLimits) -> HubLimits {
     HubLimits { unread_max: limits.write_timeout, sessions_per_address_max: limits.sessions_per_address_max }
 }
 
-fn signal_config(config: &Config, port: u16) -> moim_signal::Config {
+/// A secret that nobody can guess, as text.
+fn random_digits() -> Result<String, ServerError> {
+    let mut digits = String::new();
+    for byte in random()? {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    Ok(digits)
+}
+
+/// What participants are told of. Their credentials are made from the first secret of the configuration, so that several
+/// servers that share it can relay for each other; from `own` if there is none.
+pub(crate) fn ice_templates(
+    config: &Config,
+    own: &Secret,
+    port: u16,
+    is_certificate_trusted: bool,
+) -> ice::Templates {
+    let shared = config.turn.realms.first().and_then(|realm| realm.shared_secrets.first());
+    let secret = ice::is_relaying(config.turn.relay).then(|| shared.unwrap_or(own).clone());
+    ice::Templates::new(&config.ice, secret, port, is_certificate_trusted)
+}
+
+fn signal_config(config: &Config) -> moim_signal::Config {
     let signal = &config.signal;
-    let urls =
-        config.stun_urls.iter().map(|url| url.replace("{port}", &port.to_string())).collect::<Vec<_>>();
     moim_signal::Config {
         limits: SignalLimits {
             frame_len_max: signal.frame_bytes_max,
@@ -201,10 +301,5 @@ fn signal_config(config: &Config, port: u16) -> moim_signal::Config {
         heartbeat: signal.heartbeat,
         resume_window: signal.resume_window,
         open: config.is_open(),
-        ice_servers: if urls.is_empty() {
-            Vec::new()
-        } else {
-            vec![IceServer { urls, username: None, credential: None }]
-        },
     }
 }

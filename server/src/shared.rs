@@ -8,8 +8,10 @@ use crate::gateway::events::EventLinks;
 use crate::gateway::hub::HubHandle;
 use crate::log::AddressLog;
 use crate::strangers::Strangers;
+use crate::turn::Turn;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,10 +24,11 @@ pub(crate) struct Shared {
     pub(crate) allowed_origins: BTreeSet<Origin>,
     pub(crate) is_open: bool,
     /// Whether the certificate is of an authority, so that browsers need not ask.
-    pub(crate) is_certificate_trusted: bool,
+    pub(crate) is_certificate_trusted: AtomicBool,
     pub(crate) addresses: AddressLog,
     pub(crate) verifier: Verifier,
     pub(crate) hub: HubHandle,
+    pub(crate) turn: Turn,
     pub(crate) event_links: EventLinks,
     pub(crate) strangers: Arc<Strangers>,
     pub(crate) counters: Arc<Counters>,
@@ -38,16 +41,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: &Config, hub: HubHandle, is_certificate_trusted: bool) -> Self {
+    pub(crate) fn new(config: &Config, hub: HubHandle, turn: Turn, is_certificate_trusted: bool) -> Self {
         Self {
             limits: config.limits,
             frame_len_max: config.signal.frame_bytes_max as usize,
             allowed_origins: config.allowed_origins.clone(),
             is_open: config.is_open(),
-            is_certificate_trusted,
+            is_certificate_trusted: AtomicBool::new(is_certificate_trusted),
             addresses: AddressLog(config.log.addresses),
             verifier: Verifier::new(&config.keys),
             hub,
+            turn,
             event_links: EventLinks::default(),
             strangers: Strangers::new(config.limits.strangers_per_address_max),
             counters: Arc::default(),
@@ -55,5 +59,10 @@ impl Shared {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
         }
+    }
+
+    /// Whether the certificate is of an authority, at present.
+    pub(crate) fn is_certificate_trusted(&self) -> bool {
+        self.is_certificate_trusted.load(Ordering::Relaxed)
     }
 }

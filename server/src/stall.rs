@@ -21,6 +21,11 @@ impl<S> StallGuard<S> {
         Self { inner, limit, waiting: None }
     }
 
+    /// The stream without the guard.
+    pub(crate) fn into_inner(self) -> S {
+        self.inner
+    }
+
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.waiting = None;

@@ -1,20 +1,36 @@
 //! TLS: which certificate, which versions, how much memory.
 
 mod certificate;
+mod current;
 mod self_signed;
 
 pub(crate) use certificate::Certificate;
 pub use certificate::CertificateError;
 
 use crate::config::{CertificateSource, Config};
+use current::CurrentCertificate;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio_rustls::TlsAcceptor;
 
-/// HTTP versions offered by ALPN (RFC 7301), the better one first.
-const ALPN_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// What is agreed upon by ALPN (RFC 7301) before anything is said.
+pub(crate) mod alpn {
+    /// HTTP/2 (RFC 9113 §3.2).
+    pub(crate) const HTTP_2: &[u8] = b"h2";
+    /// HTTP/1.1 (RFC 7301 §6).
+    pub(crate) const HTTP_1: &[u8] = b"http/1.1";
+    /// TURN (RFC 7443 §2).
+    pub(crate) const TURN: &[u8] = b"stun.turn";
+    /// STUN, for the discovery of NATs (RFC 7443 §2).
+    pub(crate) const NAT_DISCOVERY: &[u8] = b"stun.nat-discovery";
+    /// All of them in the order of preference. No browser offers what only STUN and TURN clients speak; there are clients of those
+    /// that offer HTTP along with it, to look like a browser.
+    pub(crate) const ALL: [&[u8]; 4] = [TURN, NAT_DISCOVERY, HTTP_2, HTTP_1];
+}
 
 /// The certificate that the configuration asks for; a self-signed one is made if there is none that still serves.
 ///
@@ -33,13 +49,45 @@ pub(crate) fn certificate(
     }
 }
 
-/// The server's side of TLS 1.3 and 1.2.
-pub(crate) fn server_config(certificate: Certificate) -> Result<ServerConfig, rustls::Error> {
+/// The server's side of TLS, with a certificate that can be exchanged.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    acceptor: TlsAcceptor,
+    certificate: Arc<CurrentCertificate>,
+}
+
+impl Tls {
+    /// Begins with `certificate`; an error if it does not serve.
+    pub(crate) fn new(certificate: &Certificate) -> Result<Self, rustls::Error> {
+        let certificate = Arc::new(CurrentCertificate::new(certificate)?);
+        let config = server_config(Arc::clone(&certificate))?;
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), certificate })
+    }
+
+    /// What makes handshakes.
+    pub(crate) fn acceptor(&self) -> &TlsAcceptor {
+        &self.acceptor
+    }
+
+    /// Exchanges the certificate for handshakes to come. After an error, the one before stays.
+    pub(crate) fn replace(&self, certificate: &Certificate) -> Result<(), rustls::Error> {
+        self.certificate.replace(certificate)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+/// TLS 1.3 and 1.2.
+fn server_config(certificate: Arc<CurrentCertificate>) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(certificate.chain, certificate.key)?;
-    config.alpn_protocols = ALPN_PROTOCOLS.map(<[u8]>::to_vec).into();
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = alpn::ALL.map(<[u8]>::to_vec).into();
     // Sessions are resumed from tickets that clients keep (RFC 8446 §2.2): nothing to remember here, however many come.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.ticketer = aws_lc_rs::Ticketer::new()?;

@@ -28,7 +28,8 @@ pub fn classify(datagram: &[u8]) -> DatagramKind {
         [0..=3, ..] => DatagramKind::Stun,
         [16..=19, ..] => DatagramKind::Zrtp,
         [20..=63, ..] => DatagramKind::Dtls,
-        [64..=79, ..] => DatagramKind::TurnChannel,
+        // RFC 5766 §11 had channels up to 0x7fff, and its clients go on choosing them; nothing else begins like that.
+        [64..=127, ..] => DatagramKind::TurnChannel,
         // RFC 5761 §4: RTP payload types 64 to 95 are not used, so that RTCP packet types 192 to 223 stand out.
         [128..=191, 192..=223, ..] => DatagramKind::Rtcp,
         [128..=191, _, ..] => DatagramKind::Rtp,
@@ -48,8 +49,7 @@ mod tests {
             (4..=15, DatagramKind::Unknown),
             (16..=19, DatagramKind::Zrtp),
             (20..=63, DatagramKind::Dtls),
-            (64..=79, DatagramKind::TurnChannel),
-            (80..=127, DatagramKind::Unknown),
+            (64..=127, DatagramKind::TurnChannel),
             (128..=191, DatagramKind::Rtp),
             (192..=255, DatagramKind::Unknown),
         ];

@@ -1,6 +1,6 @@
 //! What an operator can set about signalling.
 
-use crate::message::{IceServer, SignalLimits};
+use crate::message::SignalLimits;
 use std::time::Duration;
 
 /// The settings of a [`crate::SignalServer`]. The defaults are those that `docs/protocol.md` names.
@@ -30,8 +30,6 @@ pub struct Config {
     pub resume_window: Duration,
     /// Whether the server takes clients without a token. Only passed on to clients: drivers decide about tokens.
     pub open: bool,
-    /// STUN and TURN servers that participants are told to use.
-    pub ice_servers: Vec<IceServer>,
 }
 
 impl Default for Config {
@@ -49,7 +47,6 @@ impl Default for Config {
             heartbeat: Duration::from_secs(10),
             resume_window: Duration::from_secs(30),
             open: true,
-            ice_servers: Vec::new(),
         }
     }
 }

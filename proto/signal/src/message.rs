@@ -10,8 +10,8 @@ mod server;
 
 pub use client::{ClientMessage, IceCandidate, MidTrack};
 pub use description::{
-    Grants, IceServer, LinkState, ParticipantDescription, Permissions, RoomDescription, SignalLimits,
-    Topology, TrackDescription, TrackKind, TrackSource,
+    Grants, IceCredential, IceServer, LinkState, ParticipantDescription, Permissions, RoomDescription,
+    SignalLimits, Topology, TrackDescription, TrackKind, TrackSource,
 };
 pub use error::{CloseCode, ErrorCode, LeaveReason};
 pub use frame::{ClientFrame, FrameError, Hello, PROTOCOL_VERSION, Resume, ServerFrame};

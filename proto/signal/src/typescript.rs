@@ -38,6 +38,7 @@ pub fn declarations() -> String {
         message::TrackKind,
         message::TrackSource,
         message::IceServer,
+        message::IceCredential,
         message::SignalLimits,
         message::ErrorCode,
         message::CloseCode,

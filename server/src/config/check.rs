@@ -1,5 +1,10 @@
 //! What a value may be.
 
+mod ice;
+mod sockets;
+mod stun;
+mod turn;
+
 use super::raw::{RawConfig, RawTls};
 use super::{CertificateSource, SECRET_LEN_MIN, Secret};
 use crate::gateway::Origin;
@@ -17,6 +22,8 @@ const COUNT_MAX: u64 = u32::MAX as u64;
 #[derive(Default)]
 pub(super) struct Check {
     problems: Vec<String>,
+    /// What is allowed, and yet hardly meant.
+    warnings: Vec<String>,
 }
 
 impl Check {
@@ -26,6 +33,14 @@ impl Check {
 
     pub(super) fn into_problems(self) -> Vec<String> {
         self.problems
+    }
+
+    pub(super) fn into_warnings(self) -> Vec<String> {
+        self.warnings
+    }
+
+    fn warning(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
     }
 
     fn problem(&mut self, problem: impl Into<String>) {
@@ -95,16 +110,6 @@ impl Check {
         let distinct: BTreeSet<_> = addresses.iter().collect();
         if distinct.len() < addresses.len() {
             self.problem("listen.addresses names an address twice");
-        }
-    }
-
-    pub(super) fn stun_urls(&mut self, urls: &[String]) {
-        for url in urls {
-            if !url.starts_with("stun:") && !url.starts_with("stuns:") {
-                self.problem(format!(
-                    "ice.stun_urls: {url:?} is not a STUN URL such as \"stun:stun.example:3478\""
-                ));
-            }
         }
     }
 

@@ -6,6 +6,13 @@
     unused_qualifications,
     reason = "the derive macro names types by paths that are longer than needed"
 )]
+#![expect(clippy::doc_link_with_quotes, reason = "these comments show TOML, in which lists are in brackets")]
+
+mod stun;
+mod turn;
+
+pub(crate) use stun::RawStun;
+pub(crate) use turn::{RawIce, RawListener, RawManagement, RawTurn};
 
 use super::humane::HumaneDuration;
 use super::secret::Secret;
@@ -26,7 +33,16 @@ pub(crate) struct RawConfig {
     #[config(env = "MOIM_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Where moim listens: one port, for TCP (HTTPS, WebSocket) and UDP (STUN) alike.
+    /// Where else moim listens. Everything that moim speaks is spoken there too. In a file each is a table of its own:
+    ///   [[listeners]]
+    ///   address = "0.0.0.0:3478"
+    ///   proxy_protocol = false     # true where a proxy puts a PROXY protocol header before every TCP connection
+    ///   proxies = ["192.0.2.7"]    # where that proxy connects from; default: this machine and private networks
+    ///   realm = "school.example"   # one of turn.realms; default: turn.realm
+    #[config(default = [])]
+    pub(crate) listeners: Vec<RawListener>,
+
+    /// Where moim listens: one port, for TCP (HTTPS, WebSocket, TURN) and UDP (STUN, TURN) alike.
     #[config(nested)]
     pub(crate) listen: RawListen,
 
@@ -42,9 +58,21 @@ pub(crate) struct RawConfig {
     #[config(nested)]
     pub(crate) auth: RawAuth,
 
-    /// STUN servers that clients are told of.
+    /// STUN and TURN servers that clients are told of.
     #[config(nested)]
     pub(crate) ice: RawIce,
+
+    /// STUN: what tells clients by which address they are seen.
+    #[config(nested)]
+    pub(crate) stun: RawStun,
+
+    /// The relay (TURN): what makes calls connect where no direct path does.
+    #[config(nested)]
+    pub(crate) turn: RawTurn,
+
+    /// Metrics and control, on a socket of their own.
+    #[config(nested)]
+    pub(crate) management: RawManagement,
 
     /// Rooms.
     #[config(nested)]
@@ -108,16 +136,6 @@ pub(crate) struct RawAuth {
     /// In the environment: name=secret, several separated by commas.
     #[config(env = "MOIM_AUTH_KEYS", parse_env = parse_keys, default = {})]
     pub(crate) keys: BTreeMap<String, Secret>,
-}
-
-#[derive(Clone, Debug, Config, Serialize)]
-#[config(layer_attr(serde(deny_unknown_fields)))]
-pub(crate) struct RawIce {
-    /// URLs of STUN servers. "{host}" stands for the host name by which the client reached moim, "{port}" for moim's
-    /// port. The default is moim itself.
-    #[config(env = "MOIM_ICE_STUN_URLS", parse_env = confique::env::parse::list_by_comma,
-             default = ["stun:{host}:{port}"])]
-    pub(crate) stun_urls: Vec<String>,
 }
 
 #[derive(Clone, Debug, Config, Serialize)]
@@ -216,7 +234,7 @@ pub(crate) struct RawLimits {
 #[derive(Clone, Debug, Config, Serialize)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
 pub(crate) struct RawDrain {
-    /// How long running calls may go on after SIGTERM or SIGINT. Nobody new is let in; it ends early when nobody is left.
+    /// How long running calls, and allocations of the relay, may go on after SIGTERM or SIGINT. Nobody new is let in; it ends early when nobody is left.
     #[config(env = "MOIM_DRAIN_GRACE", default = "10s")]
     pub(crate) grace: HumaneDuration,
 }

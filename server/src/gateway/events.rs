@@ -1,15 +1,15 @@
 //! Links over plain HTTP, for networks where no WebSocket gets through: server-sent events (HTML, "Server-sent events") one
 //! way, `POST` the other.
 
-use super::hub::Link;
+use super::hub::{Link, LinkClient};
 use super::{expect_hello, gone, parse_frame, to_json, too_large};
-use crate::http::Peer;
+use crate::http::{Peer, is_by_name};
 use crate::shared::Shared;
 use axum::Extension;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use moim_signal::id::{LinkId, SessionId, SessionSecret};
@@ -46,6 +46,7 @@ struct EventLink {
 pub(crate) async fn open(
     State(shared): State<Arc<Shared>>,
     Extension(peer): Extension<Peer>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -63,7 +64,8 @@ pub(crate) async fn open(
         Err(frames) => return stream_of(frames.iter().map(event).collect::<String>()),
     };
     let grants = shared.verifier.grants(hello.token.as_deref());
-    match shared.hub.open(hello, grants, Arc::clone(&peer.stranger)).await {
+    let client = LinkClient { stranger: Arc::clone(&peer.stranger), is_by_name: is_by_name(&headers, &uri) };
+    match shared.hub.open(hello, grants, client).await {
         Ok(link) => event_stream(Stream { link, shared, session: None }),
         Err(_) => stream_of(event(&gone())),
     }

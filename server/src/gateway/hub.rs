@@ -1,6 +1,7 @@
 //! The task that owns the signalling machine: commands from links in, frames to links out, time in between.
 
 use super::close;
+use super::ice::IceServers;
 use super::queue::{FrameReceiver, FrameSender, QueueLimits, queue};
 use super::sessions::SessionsByAddress;
 use crate::strangers::{Known, Stranger};
@@ -11,8 +12,8 @@ use moim_wire::Redacted;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 /// Commands that wait for the hub. Whoever sends one more waits too, which is what slows a flood down.
@@ -29,15 +30,33 @@ enum Command {
     Frame { link: LinkId, frame: Result<ClientFrame, FrameError> },
     Closed { link: LinkId, client_is_gone: bool },
     Drain { grace: Duration },
+    Count { reply: oneshot::Sender<Census> },
+}
+
+/// How signalling stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Census {
+    pub(crate) counters: Counters,
+    pub(crate) sessions: u64,
+    pub(crate) rooms: u64,
+    pub(crate) participants: u64,
 }
 
 /// What the hub holds of a link.
 #[derive(Debug)]
 struct OpenLink {
     frames: FrameSender,
-    stranger: Arc<Stranger>,
+    client: LinkClient,
     /// Set once the link has a session.
     known: Option<Known>,
+}
+
+/// Whose link it is.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkClient {
+    pub(crate) stranger: Arc<Stranger>,
+    /// Whether it reached the server by a name, rather than by an address.
+    pub(crate) is_by_name: bool,
 }
 
 /// The hub has ended: the server is shutting down.
@@ -58,12 +77,12 @@ impl HubHandle {
         &self,
         hello: Hello,
         grants: Result<Grants, CloseCode>,
-        stranger: Arc<Stranger>,
+        client: LinkClient,
     ) -> Result<Link, HubEnded> {
         let id = LinkId(self.next_link.fetch_add(1, Ordering::Relaxed));
         let (frames, queue) = queue(self.queue_limits);
         let link = Link { id, hub: self.clone(), client_is_gone: false, queue };
-        let open = OpenLink { frames, stranger, known: None };
+        let open = OpenLink { frames, client, known: None };
         self.send(Command::Open { link: id, hello, grants, open }).await?;
         Ok(link)
     }
@@ -80,6 +99,13 @@ impl HubHandle {
     /// Begins to shut down.
     pub(crate) async fn drain(&self, grace: Duration) -> Result<(), HubEnded> {
         self.send(Command::Drain { grace }).await
+    }
+
+    /// Counts what there is.
+    pub(crate) async fn census(&self) -> Result<Census, HubEnded> {
+        let (reply, census) = oneshot::channel();
+        self.send(Command::Count { reply }).await?;
+        census.await.map_err(|_| HubEnded)
     }
 
     async fn send(&self, command: Command) -> Result<(), HubEnded> {
@@ -144,6 +170,7 @@ pub(crate) struct HubLimits {
 #[derive(Debug)]
 pub(crate) struct Hub {
     machine: SignalServer,
+    ice: IceServers,
     sessions: SessionsByAddress,
     links: HashMap<LinkId, OpenLink>,
     commands: mpsc::Receiver<Command>,
@@ -157,7 +184,12 @@ impl std::fmt::Debug for Command {
 }
 
 impl Hub {
-    pub(crate) fn new(config: Config, seed: [u8; 32], limits: HubLimits) -> (Self, HubHandle) {
+    pub(crate) fn new(
+        config: Config,
+        seed: [u8; 32],
+        limits: HubLimits,
+        ice: IceServers,
+    ) -> (Self, HubHandle) {
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let handle = HubHandle {
             commands: sender,
@@ -171,6 +203,7 @@ impl Hub {
         };
         let hub = Self {
             machine: SignalServer::new(config, seed),
+            ice,
             sessions: SessionsByAddress::new(limits.sessions_per_address_max),
             links: HashMap::new(),
             commands,
@@ -214,7 +247,7 @@ impl Hub {
     fn handle(&mut self, command: Command, now: Instant) {
         match command {
             Command::Open { link, hello, grants, open } => {
-                let is_full = self.sessions.is_full(open.stranger.address());
+                let is_full = self.sessions.is_full(open.client.stranger.address());
                 let grants =
                     grants.and_then(|grants| if is_full { Err(CloseCode::ServerFull) } else { Ok(grants) });
                 self.links.insert(link, open);
@@ -234,6 +267,15 @@ impl Hub {
                 }
             }
             Command::Drain { grace } => self.machine.drain(grace, now),
+            Command::Count { reply } => {
+                // Whoever asked may have gone.
+                let _ = reply.send(Census {
+                    counters: self.machine.counters().clone(),
+                    sessions: self.machine.sessions_len() as u64,
+                    rooms: self.machine.rooms_len() as u64,
+                    participants: self.machine.participants_len() as u64,
+                });
+            }
         }
     }
 
@@ -256,12 +298,17 @@ impl Hub {
         }
     }
 
-    fn send(&mut self, link: LinkId, frame: ServerFrame) {
+    fn send(&mut self, link: LinkId, mut frame: ServerFrame) {
         let Some(open) = self.links.get_mut(&link) else { return };
+        if let ServerFrame::Message { body, .. } = &mut frame
+            && let Some((participant, servers)) = body.ice_servers_mut()
+        {
+            *servers = self.ice.mint(participant, open.client.is_by_name, SystemTime::now());
+        }
         if let ServerFrame::Welcome { session, resumed, .. } = &frame {
-            open.known = Some(open.stranger.known());
+            open.known = Some(open.client.stranger.known());
             if !resumed {
-                self.sessions.begin(session.clone(), open.stranger.address());
+                self.sessions.begin(session.clone(), open.client.stranger.address());
             }
         }
         if open.frames.send(frame).is_err() {

@@ -1,7 +1,8 @@
 //! Links over WebSocket (RFC 6455): one text message per frame.
 
+use super::hub::LinkClient;
 use super::{expect_hello, gone, origin, parse_frame, to_json, too_large};
-use crate::http::Peer;
+use crate::http::{Peer, is_by_name};
 use crate::shared::Shared;
 use crate::tasks::contained;
 use axum::Extension;
@@ -37,6 +38,7 @@ pub(crate) async fn open(
     if let Err(refusal) = origin::check(&shared, &headers, &uri) {
         return refusal.into_response();
     }
+    let client = LinkClient { stranger: Arc::clone(&peer.stranger), is_by_name: is_by_name(&headers, &uri) };
     upgrade
         .max_message_size(shared.frame_len_max)
         .max_frame_size(shared.frame_len_max)
@@ -46,9 +48,11 @@ pub(crate) async fn open(
             let tasks = shared.tasks.clone();
             let served = async {
                 // The client may be gone at any moment; that is no failure of anything.
-                let _ = serve(&mut socket, &shared, &peer).await;
+                let _ = serve(&mut socket, &shared, client).await;
             };
             tasks.track_future(contained("websocket link", &shared.counters, served)).await;
+            // Its place among the connections that the server takes is held until here.
+            drop(peer);
         })
 }
 
@@ -64,7 +68,7 @@ enum Received {
     GoingAway,
 }
 
-async fn serve(socket: &mut WebSocket, shared: &Shared, peer: &Peer) -> Result<(), Disconnected> {
+async fn serve(socket: &mut WebSocket, shared: &Shared, client: LinkClient) -> Result<(), Disconnected> {
     let first = timeout(shared.limits.request_timeout, receive(socket, shared.frame_len_max));
     let first = match shared.closing.run_until_cancelled(first).await {
         None => return refuse(socket, vec![gone()], false).await,
@@ -84,7 +88,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, peer: &Peer) -> Result<(
         Err(refusal) => return refuse(socket, refusal, is_broken).await,
     };
     let grants = shared.verifier.grants(hello.token.as_deref());
-    let Ok(mut link) = shared.hub.open(hello, grants, Arc::clone(&peer.stranger)).await else {
+    let Ok(mut link) = shared.hub.open(hello, grants, client).await else {
         return refuse(socket, vec![gone()], false).await;
     };
 

@@ -50,7 +50,7 @@ impl App {
             Some(Ok(response)) => response,
             None => plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here, and was noted.\n"),
         };
-        headers::apply(response.headers_mut(), host.as_ref(), self.shared.is_certificate_trusted);
+        headers::apply(response.headers_mut(), host.as_ref(), self.shared.is_certificate_trusted());
         response
     }
 }

@@ -1,5 +1,6 @@
 //! A certificate with its key, from PEM files.
 
+use moim_relay::DtlsIdentity;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
@@ -60,6 +61,23 @@ impl Certificate {
         Ok(Self { chain: read_chain(certificate)?, key: read_key(key)? })
     }
 
+    /// The same for DTLS, which takes keys for ECDSA only. If this is of another kind, clients on DTLS get one that vouches for
+    /// itself: most of them check none (RFC 7350 §4.5 leaves it to them), and those that do would have no DTLS otherwise.
+    /// `None` if that cannot be made either.
+    pub(crate) fn dtls_identity(&self) -> Option<DtlsIdentity> {
+        let own = DtlsIdentity::new(self.chain.first()?.to_vec(), self.key.secret_der().to_vec());
+        let error = match own {
+            Ok(identity) => return Some(identity),
+            Err(error) => error,
+        };
+        tracing::info!(%error, "clients of TURN over DTLS get a self-signed certificate instead of yours");
+        let made =
+            super::self_signed::temporary(SystemTime::now()).map_err(|error| error.to_string()).and_then(
+                |(certificate, key)| DtlsIdentity::new(certificate, key).map_err(|error| error.to_string()),
+            );
+        made.inspect_err(|error| tracing::warn!(error, "TURN over DTLS is not offered")).ok()
+    }
+
     /// Whether the certificate vouches for itself, so that browsers warn of it.
     pub(crate) fn is_self_signed(&self) -> bool {
         // Whoever signed it is told apart first, whatever else may be wrong with it.
@@ -110,4 +128,24 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
     fs::read(path).map_err(|source| CertificateError::Unreadable { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+
+    fn certificate(algorithm: &'static rcgen::SignatureAlgorithm) -> Certificate {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let signed = CertificateParams::default().self_signed(&key).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        Certificate { chain: vec![signed.der().clone()], key }
+    }
+
+    #[test]
+    fn dtls_is_offered_with_any_kind_of_key() {
+        for algorithm in [&PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
+            assert!(certificate(algorithm).dtls_identity().is_some());
+        }
+    }
 }

@@ -61,8 +61,22 @@ pub(super) fn load_or_make(
     Certificate::read(&path, &path)
 }
 
+/// A new certificate and its key (ECDSA with P-256), in DER form, that nobody keeps.
+pub(super) fn temporary(now: SystemTime) -> Result<(Vec<u8>, Vec<u8>), rcgen::Error> {
+    let (certificate, key) = generate(&[], now)?;
+    Ok((certificate.der().to_vec(), key.serialize_der()))
+}
+
 /// A new key and a certificate for it, as PEM.
 fn make(names: &[ServerName<'static>], now: SystemTime) -> Result<String, rcgen::Error> {
+    let (certificate, key) = generate(names, now)?;
+    Ok(certificate.pem() + &key.serialize_pem())
+}
+
+fn generate(
+    names: &[ServerName<'static>],
+    now: SystemTime,
+) -> Result<(rcgen::Certificate, KeyPair), rcgen::Error> {
     let key = KeyPair::generate()?;
     let names: Vec<String> = names.iter().map(|name| name.to_str().into_owned()).collect();
     let mut params = CertificateParams::new(names)?;
@@ -72,8 +86,7 @@ fn make(names: &[ServerName<'static>], now: SystemTime) -> Result<String, rcgen:
     params.not_after = (now + VALIDITY - BACKDATED).into();
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let certificate = params.self_signed(&key)?;
-    Ok(certificate.pem() + &key.serialize_pem())
+    Ok((params.self_signed(&key)?, key))
 }
 
 /// Writes a file that only this user may read. Whoever looks sees the old content or the new, never a part.

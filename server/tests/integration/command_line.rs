@@ -10,7 +10,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// The program with an environment of its own.
-fn moim(home: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+pub(crate) fn moim(home: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moim"));
     command.args(arguments).env_clear().env("HOME", home.path()).envs(environment.iter().copied());
     command
@@ -20,29 +20,29 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     moim(&tempfile::tempdir().unwrap(), arguments, environment).output().unwrap()
 }
 
-fn succeeds(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+pub(crate) fn succeeds(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = run(arguments, environment);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn fails(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+pub(crate) fn fails(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = run(arguments, environment);
     assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stderr).unwrap()
 }
 
 /// A configuration file of this content.
-struct File(TempDir);
+pub(crate) struct File(TempDir);
 
 impl File {
-    fn of(content: &str) -> Self {
+    pub(crate) fn of(content: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("moim.toml"), content).unwrap();
         Self(folder)
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.path().join("moim.toml").to_str().unwrap().to_owned()
     }
 }
@@ -196,10 +196,14 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
+        Self::with(&[], Stdio::null())
+    }
+
+    fn with(environment: &[(&str, &str)], stderr: Stdio) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut child = moim(&home, &["--listen", "127.0.0.1", "--port", "0"], &[])
+        let mut child = moim(&home, &["--listen", "127.0.0.1", "--port", "0"], environment)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -254,6 +258,27 @@ fn says_where_it_is_and_ends_on_a_signal() {
 
         assert_eq!(running.exit_code(), Some(0));
     }
+}
+
+#[test]
+fn takes_up_a_changed_configuration_on_a_signal() {
+    let file = File::of("turn.users = { anna = 'a password' }\n");
+    let mut running = Running::with(&[("MOIM_CONFIG", &file.path())], Stdio::piped());
+    let log = BufReader::new(running.child.stderr.take().unwrap()).lines();
+    let mut log = log.map(Result::unwrap).filter(|line| line.contains("reloaded"));
+
+    fs::write(file.path(), "turn.users = { ben = 'a password' }\n").unwrap();
+    running.signal(Signal::HUP);
+    let taken = log.next().unwrap();
+    fs::write(file.path(), "rooms.participants_max = 3\n").unwrap();
+    running.signal(Signal::HUP);
+    let refused = log.next().unwrap();
+
+    assert!(taken.contains("turn.users.anna, turn.users.ben"), "{taken}");
+    assert!(refused.contains("not reloaded") && refused.contains("rooms.participants_max"), "{refused}");
+    assert!(!taken.contains("a password"), "{taken}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.exit_code(), Some(0));
 }
 
 #[test]

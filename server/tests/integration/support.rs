@@ -2,15 +2,18 @@
 
 mod http;
 mod signalling;
+mod turn;
 
 pub(crate) use http::{Answer, Connection};
 pub(crate) use signalling::{Client, Kind, Link};
+pub(crate) use turn::TurnClient;
 
 use moim_server::{Config, Overrides, Server, ServerError, Shutdown, counters::Counters};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -31,9 +34,11 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: Shutdown,
+    /// The management socket, if the configuration has one.
+    pub(crate) management: Option<SocketAddr>,
     task: JoinHandle<Result<(), ServerError>>,
     tls: Arc<ClientConfig>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -75,11 +80,22 @@ impl TestServer {
         Self {
             address: server.local_addr(),
             counters: server.counters(),
+            management: server.management_addr(),
             shutdown: shutdown.clone(),
             tls: trusting(root),
             task: tokio::spawn(server.run(shutdown)),
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The configuration file.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("moim.toml")
+    }
+
+    /// Puts another content into the configuration file.
+    pub(crate) fn write_config(&self, toml: &str) {
+        std::fs::write(self.config_file(), toml).unwrap();
     }
 
     /// `host:port`, as a browser would name it.

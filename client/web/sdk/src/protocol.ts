@@ -206,7 +206,7 @@ to?: ParticipantId,
 /**
  * The text.
  */
-text: string, } | { "type": "kick", 
+text: string, } | { "type": "refreshIceServers" } | { "type": "kick", 
 /**
  * Whom.
  */
@@ -340,7 +340,15 @@ participant: ParticipantDescription,
  */
 participants: Array<ParticipantDescription>, 
 /**
- * STUN and TURN servers to use for connections in this room.
+ * STUN and TURN servers to use for connections in this room, with credentials of your own.
+ */
+iceServers: Array<IceServer>, } | { "type": "iceServers", 
+/**
+ * For whom: yourself.
+ */
+participant: ParticipantId, 
+/**
+ * All of them.
  */
 iceServers: Array<IceServer>, } | { "type": "left", 
 /**
@@ -579,7 +587,17 @@ username?: string,
 /**
  * The password, for TURN.
  */
-credential?: string, };
+credential?: IceCredential, 
+/**
+ * How long the password can be used to allocate, in milliseconds from when it was sent; for ever when left out. What was
+ * allocated with it may be used beyond.
+ */
+lifetimeMs?: number, };
+
+/**
+ * The password of a TURN server. It never appears in a log.
+ */
+export type IceCredential = string;
 
 /**
  * The limits a client should keep to, so that it can say so before the server has to.

@@ -101,6 +101,8 @@ pub enum ClientMessage {
         /// The text.
         text: String,
     },
+    /// Make ICE servers for oneself anew, since credentials end before calls do. Answered by `iceServers`.
+    RefreshIceServers,
     /// Remove a participant from the room. Needs the `admin` permission.
     Kick {
         /// Whom.

@@ -1,5 +1,6 @@
 use crate::id::{ParticipantId, RoomName, TrackId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A room as a joining participant finds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +147,35 @@ pub struct IceServer {
     /// The password, for TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
-    pub credential: Option<String>,
+    pub credential: Option<IceCredential>,
+    /// How long the password can be used to allocate, in milliseconds from when it was sent; for ever when left out. What was
+    /// allocated with it may be used beyond.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub lifetime_ms: Option<u32>,
+}
+
+/// The password of a TURN server. It never appears in a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct IceCredential(Box<str>);
+
+impl IceCredential {
+    /// Takes `text` as a password.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The password, for whoever has to use it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for IceCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IceCredential([redacted])")
+    }
 }
 
 /// What a token, or the open mode, allows its bearer.

@@ -17,7 +17,14 @@ pub enum ServerMessage {
         participant: ParticipantDescription,
         /// The others, longest present first. Whoever joins begins the connections: offer to each of these.
         participants: Vec<ParticipantDescription>,
-        /// STUN and TURN servers to use for connections in this room.
+        /// STUN and TURN servers to use for connections in this room, with credentials of your own.
+        ice_servers: Vec<IceServer>,
+    },
+    /// STUN and TURN servers with fresh credentials, to use in place of those known.
+    IceServers {
+        /// For whom: yourself.
+        participant: ParticipantId,
+        /// All of them.
         ice_servers: Vec<IceServer>,
     },
     /// You are no longer in the room. The session goes on, and may join again.
@@ -114,6 +121,28 @@ pub enum ServerMessage {
 }
 
 impl ServerMessage {
+    /// Where ICE servers belong in this message, and for which participant.
+    ///
+    /// The machine leaves the place empty, and keeps the message so for as long as it may have to be sent again. Whoever
+    /// sends it fills it in each time: credentials are made from a key and the time of day, of which the machine has neither.
+    pub fn ice_servers_mut(&mut self) -> Option<(&ParticipantId, &mut Vec<IceServer>)> {
+        match self {
+            Self::Joined { participant, ice_servers, .. } => Some((&participant.id, ice_servers)),
+            Self::IceServers { participant, ice_servers } => Some((participant, ice_servers)),
+            Self::Left { .. }
+            | Self::ParticipantJoined { .. }
+            | Self::ParticipantUpdated { .. }
+            | Self::ParticipantLeft { .. }
+            | Self::Offer { .. }
+            | Self::Answer { .. }
+            | Self::Candidate { .. }
+            | Self::EndOfCandidates { .. }
+            | Self::Chat { .. }
+            | Self::Error { .. }
+            | Self::Draining { .. } => None,
+        }
+    }
+
     /// About how many bytes this takes, as text or in memory. It is what bounds a client's outbox, so it need not be exact,
     /// but no part whose length or number somebody else chooses may be missing.
     pub(crate) fn text_len(&self) -> usize {
@@ -146,7 +175,11 @@ impl ServerMessage {
             }
             Self::Chat { text, .. } => text.len(),
             Self::Error { message, .. } => message.len(),
-            Self::Left { .. } | Self::ParticipantLeft { .. } | Self::Draining { .. } => 0,
+            // Empty while the message is kept; how many there are is the operator's choice, not a stranger's.
+            Self::IceServers { .. }
+            | Self::Left { .. }
+            | Self::ParticipantLeft { .. }
+            | Self::Draining { .. } => 0,
         };
         FRAME_LEN + variable
     }

@@ -71,6 +71,11 @@ impl SignalServer {
             }
             ClientMessage::Update { name, metadata } => self.update(key, name, metadata),
             ClientMessage::Chat { id, to, text } => self.chat(key, id, to, text),
+            ClientMessage::RefreshIceServers => {
+                let participant = self.joined(key)?.participant;
+                self.send(key, ServerMessage::IceServers { participant, ice_servers: Vec::new() });
+                Ok(())
+            }
             ClientMessage::Kick { participant } => self.kick(key, &participant),
             ClientMessage::CloseRoom => self.close_room(key),
         }
@@ -108,7 +113,7 @@ impl SignalServer {
             },
             participant: participant.clone(),
             participants: others,
-            ice_servers: self.config.ice_servers.clone(),
+            ice_servers: Vec::new(),
         };
         self.send(key, joined);
         self.broadcast(&name, Some(&id), &ServerMessage::ParticipantJoined { participant });

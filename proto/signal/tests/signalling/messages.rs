@@ -4,8 +4,8 @@ use crate::harness::{World, chat};
 use moim_signal::Config;
 use moim_signal::id::{ChatId, ParticipantId, PeerConnectionId, TrackId};
 use moim_signal::message::{
-    ClientFrame, ClientMessage, ErrorCode, FrameError, IceCandidate, MidTrack, ServerMessage,
-    TrackDescription, TrackKind, TrackSource,
+    ClientFrame, ClientMessage, ErrorCode, FrameError, IceCandidate, IceCredential, IceServer, MidTrack,
+    ServerMessage, TrackDescription, TrackKind, TrackSource,
 };
 
 fn camera() -> TrackDescription {
@@ -160,13 +160,61 @@ fn nothing_but_join_is_possible_outside_of_a_room() {
         chat("1", "hello"),
         ClientMessage::Kick { participant: ParticipantId::new("p_x") },
         ClientMessage::CloseRoom,
+        ClientMessage::RefreshIceServers,
         ClientMessage::Update { name: Some("x".into()), metadata: None },
     ] {
         world.send(client, message);
     }
 
     let codes: Vec<_> = world.clients[client].errors().into_iter().map(|(_, code)| code).collect();
-    assert_eq!(codes, [ErrorCode::NotJoined; 6]);
+    assert_eq!(codes, [ErrorCode::NotJoined; 7]);
+}
+
+#[test]
+fn there_is_a_place_for_ice_servers_where_a_participant_gets_some_and_nowhere_else() {
+    let mut world = World::new(Config::default());
+    let anna = world.join("tea", "Anna");
+    let ben = world.join("tea", "Ben");
+    world.send(anna, ClientMessage::RefreshIceServers);
+
+    let id = world.id(anna);
+    let places: Vec<_> = world.clients[anna]
+        .inbox
+        .iter_mut()
+        .filter_map(|message| message.ice_servers_mut())
+        .map(|(participant, servers)| (participant.clone(), servers.len()))
+        .collect();
+
+    assert_eq!(places, [(id.clone(), 0), (id, 0)]);
+    let heard = world.clients[ben].inbox.iter_mut().filter_map(ServerMessage::ice_servers_mut).count();
+    assert_eq!(heard, 1, "only its own, as it joined");
+}
+
+#[test]
+fn ice_servers_are_written_as_browsers_take_them_and_their_credential_is_not_printed() {
+    let server = IceServer {
+        urls: vec!["turn:{host}:8443?transport=udp".into()],
+        username: Some("1767225600:p_anna".into()),
+        credential: Some(IceCredential::new("hush")),
+        lifetime_ms: Some(3_600_000),
+    };
+    let message =
+        ServerMessage::IceServers { participant: ParticipantId::new("p_anna"), ice_servers: vec![server] };
+
+    assert_eq!(
+        serde_json::to_value(&message).unwrap(),
+        serde_json::json!({
+            "type": "iceServers",
+            "participant": "p_anna",
+            "iceServers": [{
+                "urls": ["turn:{host}:8443?transport=udp"],
+                "username": "1767225600:p_anna",
+                "credential": "hush",
+                "lifetimeMs": 3_600_000,
+            }],
+        })
+    );
+    assert!(!format!("{message:?}").contains("hush"));
 }
 
 #[test]

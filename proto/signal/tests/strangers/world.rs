@@ -309,7 +309,8 @@ impl World {
             10 => ClientMessage::Update { name: None, metadata: Some(text) },
             11 => ClientMessage::Kick { participant: self.some_participant(script) },
             12 => ClientMessage::CloseRoom,
-            13 => ClientMessage::Chat { id: ChatId::new("1"), to: Some(self.some_participant(script)), text },
+            13 => ClientMessage::RefreshIceServers,
+            14 => ClientMessage::Chat { id: ChatId::new("1"), to: Some(self.some_participant(script)), text },
             _ => ClientMessage::Chat { id: ChatId::new("2"), to: None, text },
         }
     }
@@ -356,7 +357,9 @@ impl Link {
             | ServerMessage::Candidate { from, .. }
             | ServerMessage::EndOfCandidates { from, .. }
             | ServerMessage::Chat { from, .. } => self.check_member(from),
-            ServerMessage::Error { .. } | ServerMessage::Draining { .. } => {}
+            ServerMessage::Error { .. }
+            | ServerMessage::IceServers { .. }
+            | ServerMessage::Draining { .. } => {}
         }
         Vec::new()
     }

@@ -17,18 +17,37 @@ fn stranger(strangers: &Arc<Strangers>) -> Option<Arc<Stranger>> {
     strangers.admit([192, 0, 2, 1].into()).map(Arc::new)
 }
 
+fn client(stranger: Arc<Stranger>) -> LinkClient {
+    LinkClient { stranger, is_by_name: true }
+}
+
 /// Opens a link on a connection of its own.
 async fn open(
     hub: &HubHandle,
     resume: Option<Resume>,
     grants: Result<Grants, CloseCode>,
 ) -> Result<Link, HubEnded> {
-    hub.open(hello(resume), grants, stranger(&Strangers::new(1)).unwrap()).await
+    hub.open(hello(resume), grants, client(stranger(&Strangers::new(1)).unwrap())).await
+}
+
+fn ice() -> IceServers {
+    let config = crate::config::IceConfig {
+        stun_urls: vec!["stun:{host}:{port}".into()],
+        turn_urls: vec!["turn:{host}:{port}".into()],
+        credential_lifetime: Duration::from_secs(60),
+        servers: Vec::new(),
+    };
+    IceServers::new(super::super::ice::Templates::new(
+        &config,
+        Some(crate::config::Secret::new("secret")),
+        1,
+        true,
+    ))
 }
 
 fn started(config: Config) -> HubHandle {
     let limits = HubLimits { unread_max: Duration::from_secs(30), sessions_per_address_max: 2 };
-    let (hub, handle) = Hub::new(config, [7; 32], limits);
+    let (hub, handle) = Hub::new(config, [7; 32], limits, ice());
     tokio::spawn(hub.run());
     handle
 }
@@ -110,8 +129,8 @@ async fn a_connection_is_known_for_as_long_as_it_has_a_link_with_a_session() {
     let hub = started(Config::default());
     let strangers = Strangers::new(1);
     let connection = stranger(&strangers).unwrap();
-    let mut first = hub.open(hello(None), Ok(grants()), Arc::clone(&connection)).await.unwrap();
-    let mut second = hub.open(hello(None), Ok(grants()), Arc::clone(&connection)).await.unwrap();
+    let mut first = hub.open(hello(None), Ok(grants()), client(Arc::clone(&connection))).await.unwrap();
+    let mut second = hub.open(hello(None), Ok(grants()), client(Arc::clone(&connection))).await.unwrap();
     assert!(stranger(&strangers).is_none());
 
     first.next().await.unwrap();
@@ -137,15 +156,16 @@ async fn is_full(link: &mut Link) -> bool {
 async fn one_address_cannot_take_all_sessions() {
     let hub = started(Config { resume_window: Duration::ZERO, ..Config::default() });
     let strangers = Strangers::new(8);
-    let from_one_address =
-        || hub.open(hello(None), Ok(grants()), stranger(&strangers).expect("there are few connections"));
+    let from_one_address = || {
+        hub.open(hello(None), Ok(grants()), client(stranger(&strangers).expect("there are few connections")))
+    };
     let mut first = from_one_address().await.unwrap();
     let mut second = from_one_address().await.unwrap();
     assert!(!is_full(&mut first).await && !is_full(&mut second).await);
 
     assert!(is_full(&mut from_one_address().await.unwrap()).await);
     let other = Arc::new(strangers.admit([192, 0, 2, 2].into()).unwrap());
-    assert!(!is_full(&mut hub.open(hello(None), Ok(grants()), other).await.unwrap()).await);
+    assert!(!is_full(&mut hub.open(hello(None), Ok(grants()), client(other)).await.unwrap()).await);
 
     drop(first);
     // A session that is not to be resumed ends as soon as the hub looks at the clock.
@@ -158,10 +178,10 @@ async fn sessions_that_wait_to_be_resumed_count_too() {
     let strangers = Strangers::new(8);
     for _ in 0..2 {
         // It closes before anything was said to it.
-        drop(hub.open(hello(None), Ok(grants()), stranger(&strangers).unwrap()).await.unwrap());
+        drop(hub.open(hello(None), Ok(grants()), client(stranger(&strangers).unwrap())).await.unwrap());
     }
 
-    let mut third = hub.open(hello(None), Ok(grants()), stranger(&strangers).unwrap()).await.unwrap();
+    let mut third = hub.open(hello(None), Ok(grants()), client(stranger(&strangers).unwrap())).await.unwrap();
 
     assert!(is_full(&mut third).await);
 }
