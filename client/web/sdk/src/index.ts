@@ -28,6 +28,7 @@ export { PeerTrace } from './trace/peerTrace.js';
 export type {
   ConnectionQuality,
   PeerState,
+  RelayReason,
   TraceCandidate,
   TraceDtls,
   TraceKind,

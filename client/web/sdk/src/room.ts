@@ -7,8 +7,8 @@ import type { ConnectionState, ConnectOptions, DisconnectReason, RoomOptions, Tr
 import { LocalParticipant } from './participants/localParticipant.js';
 import type { Participant, ParticipantEvents } from './participants/participant.js';
 import type { RemoteParticipant } from './participants/remoteParticipant.js';
-import { toRtcIceServers } from './peer/iceServers.js';
-import type { ClientMessage, IceServer, LeaveReason, ParticipantId, ServerMessage } from './protocol.js';
+import { IceServers } from './peer/iceServers.js';
+import type { ClientMessage, LeaveReason, ParticipantId, ServerMessage } from './protocol.js';
 import type { SharedEvent } from './roomContext.js';
 import type { RoomEvents } from './roomEvents.js';
 import { Roster, type RosterContext } from './roster.js';
@@ -49,7 +49,10 @@ export class Room extends Emitter<RoomEvents> {
   #name = '';
   #session: SignalSession | undefined;
   #base: URL | undefined;
-  #iceServers: readonly IceServer[] = [];
+  /** Credentials end before calls do. */
+  readonly #iceServers = new IceServers(() => {
+    this.#request({ type: 'refreshIceServers' }).catch((error) => this.#report(error));
+  });
   #speakers: Speakers | undefined;
   /** Stops listening to the page and its devices. */
   #stopListening: (() => void) | undefined;
@@ -224,6 +227,9 @@ export class Room extends Emitter<RoomEvents> {
     switch (message.type) {
       case 'joined':
         return this.#handleJoined(message);
+      case 'iceServers':
+        this.#iceServers.take(message.iceServers);
+        return this.#roster.configure();
       case 'left':
         return this.#handleLeft(message.reason);
       case 'participantJoined':
@@ -260,7 +266,7 @@ export class Room extends Emitter<RoomEvents> {
     const session = this.#session;
     const again = this.#state === 'reconnecting';
     this.#name = room.name;
-    this.#iceServers = iceServers;
+    this.#iceServers.take(iceServers);
     // Media of the old room went on until here; now everybody has another id and makes new connections.
     this.#roster.clear('serverShutdown');
     this.localParticipant.describe(participant);
@@ -316,6 +322,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#joining = undefined;
     this.#stopListening?.();
     this.#stopListening = undefined;
+    this.#iceServers.stop();
     // Before the others are gone from here: it is not they who leave.
     this.#setState('disconnected');
     this.#chat.clear();
@@ -388,7 +395,7 @@ export class Room extends Emitter<RoomEvents> {
         return room.#session?.welcome?.limits;
       },
       get configuration() {
-        const iceServers = room.#base === undefined ? [] : toRtcIceServers(room.#iceServers, room.#base);
+        const iceServers = room.#base === undefined ? [] : room.#iceServers.forBrowser(room.#base);
         return { iceServers, ...room.#options.rtcConfiguration };
       },
       emit: (event, ...args) => this.emit(event, ...args),

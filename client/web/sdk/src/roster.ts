@@ -96,6 +96,11 @@ export class Roster {
     for (const { peer } of this.#entries.values()) peer.syncMedia();
   }
 
+  /** Connections are to use another configuration. */
+  configure(): void {
+    for (const { peer } of this.#entries.values()) peer.configure();
+  }
+
   /** The network may have changed, or the server is back. */
   check(networkChanged: boolean): void {
     for (const { peer } of this.#entries.values()) peer.check(networkChanged);
@@ -171,7 +176,7 @@ export class Roster {
     const peer: Peer = new Peer({
       to: participant.id,
       polite: isPolite(localParticipant.id, participant.id),
-      configuration: context.configuration,
+      configuration: () => context.configuration,
       trace: participant.connection,
       logger: context.options.logger ?? silentLogger,
       send: (message) => this.#send(message),

@@ -254,3 +254,15 @@ test('somebody who takes nothing keeps neither data nor files from the others', 
   await expect(sending).rejects.toMatchObject({ code: 'channelFull', message: expect.stringContaining('p_2') });
   expect(other?.find(({ label }) => label === 'reliable')?.sent).toHaveLength(1);
 });
+
+test('fresh ICE servers reach the connections there are, and those to come', async () => {
+  const { room } = make();
+  await join(room, 'Anna', ['p_2']);
+  const urls = () => FakeRtc.last.configuration.iceServers?.flatMap((server) => server.urls);
+  expect(urls()).toEqual([]);
+
+  FakeSocket.last.message({ type: 'iceServers', participant: 'p_1', iceServers: [{ urls: ['turn:{host}:3478'] }] });
+  await settle();
+
+  expect(urls()).toEqual(['turn:meet.test:3478']);
+});

@@ -10,6 +10,8 @@ export interface Preferences {
   readonly microphoneOn?: boolean;
   readonly cameraOn?: boolean;
   readonly singleKeys?: boolean;
+  /** Whether calls always go through the relay, so that other participants do not learn this device's address. */
+  readonly relayOnly?: boolean;
   readonly recentRooms?: readonly RecentRoom[];
 }
 
@@ -67,7 +69,7 @@ function load(): Preferences {
 /** Keeps what is of the right type: the store may hold what an older version, or somebody, wrote. */
 function sanitize(stored: Record<string, unknown>): Preferences {
   const texts = ['name', 'language', 'microphoneId', 'cameraId', 'speakerId'];
-  const flags = ['microphoneOn', 'cameraOn', 'singleKeys'];
+  const flags = ['microphoneOn', 'cameraOn', 'singleKeys', 'relayOnly'];
   const rooms = Array.isArray(stored['recentRooms']) ? stored['recentRooms'].filter(isRecentRoom) : [];
   const kept = Object.entries(stored).filter(
     ([key, value]) =>

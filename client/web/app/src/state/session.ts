@@ -35,8 +35,12 @@ export class Session {
     await this.media.settled();
     if (abort.signal.aborted) return;
     const tracks = this.media.release();
-    const { microphoneId, cameraId, speakerId } = preferences.value;
-    const room = new Room({ ...roomDevice('audio', microphoneId), ...roomDevice('video', cameraId) });
+    const { microphoneId, cameraId, speakerId, relayOnly } = preferences.value;
+    const room = new Room({
+      ...roomDevice('audio', microphoneId),
+      ...roomDevice('video', cameraId),
+      ...(relayOnly ? { rtcConfiguration: { iceTransportPolicy: 'relay' } } : {}),
+    });
     const call = new Call(room, this.roomName, (reason) => {
       this.phase.value = { kind: 'ended', reason };
     });

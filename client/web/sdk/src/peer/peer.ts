@@ -25,11 +25,13 @@ export type PeerMessage = Extract<ServerMessage, { type: 'offer' | 'answer' | 'c
 
 /** What a peer needs. */
 export interface PeerOptions
-  extends Pick<PeerConnectionOptions, 'to' | 'polite' | 'configuration' | 'trace' | 'sourceOf' | 'logger' | 'onmedia'> {
+  extends Pick<PeerConnectionOptions, 'to' | 'polite' | 'trace' | 'sourceOf' | 'logger' | 'onmedia'> {
   /** Sends a message through the server. */
   readonly send: (message: ClientMessage) => void;
   /** Whether messages reach the server just now. */
   readonly online: () => boolean;
+  /** What the browser is to use, as it is now. */
+  readonly configuration: () => RTCConfiguration;
   /** What to send, as it is now. */
   readonly media: () => readonly LocalMedia[];
   /** The path broke: perhaps it is this side's network. */
@@ -108,6 +110,11 @@ export class Peer {
     this.#connection?.setMedia(this.#options.media());
   }
 
+  /** The browser is to use another configuration from the next search for a path on. */
+  configure(): void {
+    this.#connection?.configure(this.#options.configuration());
+  }
+
   /** The network may have changed, or messages reach the server again. Takes up again what was given up. */
   check(networkChanged: boolean): void {
     const connection = this.#connection;
@@ -142,11 +149,12 @@ export class Peer {
     const code = initiator ? 'attemptBegan' : 'attemptAccepted';
     const text = initiator ? 'began to connect' : 'the other side began to connect';
     this.#trace.step('signalling', code, text, { connection: id, attempt: this.#trace.attempts });
-    const { send, media, onconnection, online: _online, ...rest } = this.#options;
+    const { send, media, configuration, onconnection, online: _online, ...rest } = this.#options;
     const connection: PeerConnection = new PeerConnection({
       ...rest,
       id,
       initiator,
+      configuration: configuration(),
       media: media(),
       send: (message) => {
         if (this.#connection === connection) send(message);

@@ -64,7 +64,7 @@ export class PeerConnection {
     this.id = options.id;
     this.initiator = options.initiator;
     this.#media = options.media;
-    this.#rtc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...options.configuration });
+    this.#rtc = new RTCPeerConnection(withDefaults(options.configuration));
     this.channels = new PeerChannels(this.#rtc);
     this.#transceivers = new Transceivers(this.#rtc);
     this.#poller = new StatsPoller(this.#rtc, options.trace, () => this.#names());
@@ -101,6 +101,11 @@ export class PeerConnection {
     this.#media = media;
     // Whoever answers waits for the offer's sections, and takes those.
     if (this.initiator || this.#negotiated) this.#send();
+  }
+
+  /** Uses another configuration; ICE servers count from the next search for a path on. */
+  configure(configuration: RTCConfiguration): void {
+    this.#rtc.setConfiguration(withDefaults(configuration));
   }
 
   /** Looks for a new path; media goes on over the old one while that works. */
@@ -259,4 +264,8 @@ function toIceCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: 
     ...(sdpMLineIndex === null ? {} : { sdpMLineIndex }),
     ...(usernameFragment === null ? {} : { usernameFragment }),
   };
+}
+
+function withDefaults(configuration: RTCConfiguration): RTCConfiguration {
+  return { bundlePolicy: 'max-bundle', ...configuration };
 }

@@ -1,8 +1,10 @@
 import { assessQuality } from './quality.js';
+import { relayReason } from './relayReason.js';
 import type { StatsSummary } from './stats.js';
 import type {
   ConnectionQuality,
   PeerState,
+  RelayReason,
   TraceCandidate,
   TraceDtls,
   TraceKind,
@@ -79,6 +81,11 @@ export class PeerTrace {
     return PATHS.findLast((type) => local?.type === type || remote?.type === type);
   }
 
+  /** Why media takes a relay; `undefined` while it takes none. */
+  get relayReason(): RelayReason | undefined {
+    return relayReason(this);
+  }
+
   /** What DTLS agreed on. */
   get dtls(): TraceDtls | undefined {
     return this.#stats?.dtls;
@@ -112,11 +119,11 @@ export class PeerTrace {
   /** Everything known, as plain data, to be saved and sent to somebody who can help. It holds network addresses. */
   toJSON(): unknown {
     const { state, attempts, steps, stepsDropped, candidates, pairs, selectedPair, path, dtls, media, quality } = this;
-    const { rttMs, availableOutgoingBps, lossPercent } = this;
+    const { rttMs, availableOutgoingBps, lossPercent, relayReason } = this;
     return {
       version: 1,
       time: new Date().toISOString(),
-      ...{ state, quality, path, attempts, rttMs, availableOutgoingBps, lossPercent },
+      ...{ state, quality, path, relayReason, attempts, rttMs, availableOutgoingBps, lossPercent },
       ...{ dtls, selectedPair, candidates, pairs, media, stepsDropped, steps },
     };
   }

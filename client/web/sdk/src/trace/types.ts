@@ -74,6 +74,22 @@ export interface TracePair {
   readonly failure?: 'noResponse' | 'checksFailed';
 }
 
+/** Why media takes a relay. */
+export interface RelayReason {
+  /**
+   * - `relayOnly`: a side offers relays only, by its own choice (it hides its address) or its network's.
+   * - `udpBlocked`: UDP does not leave this side's network; the relay is reached over TCP or TLS.
+   * - `noPublicAddress`: no STUN server told a side its public address, so that it can only be called from its own network.
+   * - `directFailed`: both sides have public addresses, but no packet came through: a NAT that takes another port for each
+   *   destination (symmetric), or a firewall.
+   */
+  readonly code: 'relayOnly' | 'udpBlocked' | 'noPublicAddress' | 'directFailed';
+  /** Whose network it is about. */
+  readonly side: 'local' | 'remote' | 'both';
+  /** How many direct pairs were checked in vain; 0 also where the browser does not say (Firefox). */
+  readonly tried: number;
+}
+
 /** What DTLS agreed on (RFC 9147, RFC 5764). */
 export interface TraceDtls {
   /** As getStats names it. */

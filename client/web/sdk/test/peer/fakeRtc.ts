@@ -15,6 +15,7 @@ export class FakeRtc extends EventTarget {
   localDescription: { type: string; sdp: string } | null = null;
   sctp = null;
   restarts = 0;
+  configuration: RTCConfiguration;
   readonly transceivers: FakeTransceiver[] = [];
   readonly channels: FakeChannel[] = [];
   onnegotiationneeded: (() => void) | null = null;
@@ -24,9 +25,14 @@ export class FakeRtc extends EventTarget {
 
   #negotiationNeeded = false;
 
-  constructor() {
+  constructor(configuration: RTCConfiguration = {}) {
     super();
+    this.configuration = configuration;
     FakeRtc.all.push(this);
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
   }
 
   /** Goes to another state, as the network would make it. */

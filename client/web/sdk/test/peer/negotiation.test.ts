@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { toRtcIceServers } from '../../src/peer/iceServers.js';
 import { decideAttempt, decideOffer, isPolite } from '../../src/peer/negotiation.js';
 
 test('of two participants exactly one is polite: the one with the smaller id', () => {
@@ -38,12 +37,4 @@ test('a new attempt replaces one that was answered, and a dropped one never come
     expect(decideAttempt({ polite, retired: false, ownUnanswered: false })).toBe('begin');
     expect(decideAttempt({ polite, retired: true, ownUnanswered: false })).toBe('ignore');
   }
-});
-
-test('{host} becomes the host by which the server was reached', () => {
-  const servers = [{ urls: ['stun:{host}:3478', 'turn:relay.test'], username: 'u', credential: 'c' }];
-  const urls = (base: string) => toRtcIceServers(servers, new URL(base))[0]?.urls;
-  expect(urls('https://meet.test:8443/x')).toEqual(['stun:meet.test:3478', 'turn:relay.test']);
-  expect(urls('https://[2001:db8::1]:8443')).toEqual(['stun:[2001:db8::1]:3478', 'turn:relay.test']);
-  expect(toRtcIceServers(servers, new URL('https://a.test'))[0]).toMatchObject({ username: 'u', credential: 'c' });
 });

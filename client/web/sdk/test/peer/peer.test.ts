@@ -31,7 +31,7 @@ function makePeer(options: { polite?: boolean } = {}) {
   const peer = new Peer({
     to: 'p_b',
     polite: options.polite ?? false,
-    configuration: {},
+    configuration: () => ({}),
     trace,
     sourceOf: () => undefined,
     logger: silentLogger,

@@ -73,6 +73,7 @@ function JoinForm({ session, joining }: { session: Session; joining: boolean }) 
   const input = useRef<HTMLInputElement>(null);
   const [nameId, errorId] = [useId(), useId()];
   const { microphone, camera } = session.media;
+  const relayOnly = preferences.value.relayOnly ?? false;
   const listening = microphone.value.fault !== undefined && camera.value.fault !== undefined;
 
   function submit(event: Event): void {
@@ -108,6 +109,20 @@ function JoinForm({ session, joining }: { session: Session; joining: boolean }) 
           {texts.nameRequired}
         </p>
       )}
+      <label class="switch">
+        <span>
+          {texts.relayOnly}
+          <small class="muted">{texts.relayOnlyHint}</small>
+        </span>
+        <input
+          type="checkbox"
+          role="switch"
+          checked={relayOnly}
+          aria-checked={relayOnly}
+          disabled={joining}
+          onChange={(event) => preferences.update({ relayOnly: event.currentTarget.checked })}
+        />
+      </label>
       {joining ? (
         <div class="joining-row">
           <span class="joining" role="status">

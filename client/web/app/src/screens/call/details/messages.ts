@@ -35,10 +35,22 @@ export const messages = defineMessages(
       },
       relay: {
         title: 'Relayed',
-        text: 'No direct path worked, so a TURN server passes the packets on. They stay encrypted: the relay cannot see or hear anything.',
+        text: 'A TURN server passes the packets on. They stay encrypted: the relay cannot see or hear anything.',
       },
       none: { title: 'No path yet', text: 'The two sides are still looking for a way to reach each other.' },
     },
+    relayReason: {
+      relayOnly: (name: string | undefined) =>
+        `Why: ${name ?? 'this device'} offers no other address, because the address is hidden or the network allows nothing else.`,
+      udpBlocked: (_name: string | undefined) =>
+        'Why: this network lets no UDP out, which direct calls need. The relay is reached like a web page instead.',
+      noPublicAddress: (name: string | undefined) =>
+        `Why: ${name ?? 'this device'} found no public address; its network answers no STUN, so nobody outside can call it directly.`,
+      directFailed: (_name: string | undefined) =>
+        'Why: both sides have public addresses, but no packet came through. A NAT that takes a new port for every destination (symmetric), or a firewall, is in between.',
+    },
+    relayTried: (count: number) =>
+      plural(count, { one: '1 direct pair was tried.', other: `${count} direct pairs were tried.` }),
     node: {
       you: 'You',
       router: 'Router (NAT)',
@@ -135,10 +147,21 @@ export const messages = defineMessages(
       },
       relay: {
         title: '중계',
-        text: '직접 가는 길이 없어 TURN 서버가 패킷을 전달합니다. 암호화되어 있어 중계 서버는 보거나 들을 수 없습니다.',
+        text: 'TURN 서버가 패킷을 전달합니다. 암호화되어 있어 중계 서버는 보거나 들을 수 없습니다.',
       },
       none: { title: '아직 경로 없음', text: '서로에게 닿는 길을 찾고 있습니다.' },
     },
+    relayReason: {
+      relayOnly: (name) =>
+        `이유: ${name === undefined ? '이 기기' : `${name} 님`}에게 다른 주소가 없습니다. 주소를 숨겼거나 네트워크가 다른 길을 막고 있습니다.`,
+      udpBlocked: () =>
+        '이유: 이 네트워크는 직접 통화에 필요한 UDP를 막고 있습니다. 그래서 웹 페이지처럼 중계 서버에 연결합니다.',
+      noPublicAddress: (name) =>
+        `이유: ${name === undefined ? '이 기기' : `${name} 님`}의 공인 주소를 알 수 없습니다. STUN 응답이 없어 밖에서 바로 연결할 수 없습니다.`,
+      directFailed: () =>
+        '이유: 양쪽에 공인 주소가 있지만 패킷이 통하지 않았습니다. 상대마다 새 포트를 쓰는 NAT(대칭형)나 방화벽이 사이에 있습니다.',
+    },
+    relayTried: (count) => `직접 가는 후보 쌍 ${count}개를 시도했습니다.`,
     node: {
       you: '나',
       router: '공유기 (NAT)',

@@ -1,4 +1,4 @@
-import type { TraceCandidate, TracePair } from 'moim-client';
+import type { RelayReason, TraceCandidate, TracePair } from 'moim-client';
 import { endKind } from '../../../lib/tracePath.js';
 import { messages } from './messages.js';
 
@@ -6,6 +6,7 @@ interface PathDiagramProps {
   name: string;
   pair: TracePair | undefined;
   path: TraceCandidate['type'] | undefined;
+  relayReason: RelayReason | undefined;
 }
 
 interface PathNode {
@@ -17,7 +18,7 @@ interface PathNode {
 }
 
 /** The way packets take between the two, as one would draw it on paper, and in a sentence. */
-export function PathDiagram({ name, pair, path }: PathDiagramProps) {
+export function PathDiagram({ name, pair, path, relayReason }: PathDiagramProps) {
   const texts = messages.value;
   const { title, text } = texts.path[path ?? 'none'];
   const nodes = pair ? pathNodes(name, pair) : [];
@@ -47,8 +48,20 @@ export function PathDiagram({ name, pair, path }: PathDiagramProps) {
         </ol>
       )}
       <p class="path-text muted">{text}</p>
+      {relayReason && (
+        <p class="path-text muted" data-testid="relay-reason" data-code={relayReason.code} data-side={relayReason.side}>
+          {reasonText(relayReason, name)}
+        </p>
+      )}
     </div>
   );
+}
+
+/** Why a relay was needed, in a sentence or two. */
+function reasonText({ code, side, tried }: RelayReason, name: string): string {
+  const { relayReason: texts, relayTried } = messages.value;
+  const reason = texts[code](side === 'remote' ? name : undefined);
+  return code === 'directFailed' && tried > 0 ? `${reason} ${relayTried(tried)}` : reason;
 }
 
 function pathNodes(name: string, { local, remote }: TracePair): PathNode[] {

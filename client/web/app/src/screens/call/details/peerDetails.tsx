@@ -49,6 +49,7 @@ export function PeerDetails({ person, participant }: PeerDetailsProps) {
         name={person.name}
         pair={trace.selectedPair}
         path={pathKind(trace.selectedPair?.local, trace.selectedPair?.remote)}
+        relayReason={trace.relayReason}
       />
       <div class="metrics">
         <Metric
