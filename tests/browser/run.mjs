@@ -1,14 +1,16 @@
 // Runs the browser tests in a network namespace of their own, in which whatever they start dies with them.
 //
-//   node run.mjs [NAME …]      all tests, or those whose name holds one of the words given
+//   node run.mjs [NAME …]            all tests, or those whose name holds one of the words given
+//   node run.mjs --matrix [NAME …]   calls between all pairs of hosts in the lab in their place
 //
-// MOIM_BIN names the server to test; MOIM_ARTIFACTS the folder for what failing tests leave behind.
+// MOIM_BIN names the server to test; MOIM_LAB the program that makes networks; MOIM_ARTIFACTS the folder for what
+// failing tests leave behind.
 //
 // Why a namespace: Firefox takes no ICE candidate on 127.0.0.1, so that the server and the browsers need another
 // address, and no test may meet the machine's own network, camera or microphone.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -16,10 +18,11 @@ import { HOST, HOST_V6 } from './harness/address.mjs';
 
 const INSIDE = 'MOIM_TESTS_INSIDE_NAMESPACE';
 const self = fileURLToPath(import.meta.url);
-const filter = process.argv.slice(2);
+const words = process.argv.slice(2);
+const [suite, filter] = words[0] === '--matrix' ? ['matrix.mjs', words.slice(1)] : ['suite.mjs', words];
 
 if (process.env[INSIDE] === undefined) {
-  for (const name of /** @type {const} */ (['MOIM_BIN', 'MOIM_ARTIFACTS'])) {
+  for (const name of /** @type {const} */ (['MOIM_BIN', 'MOIM_LAB', 'MOIM_ARTIFACTS'])) {
     if (!process.env[name]) throw new Error(`${name} is not set; start the tests by: cargo xtask test browser`);
   }
   rmSync(/** @type {string} */ (process.env.MOIM_ARTIFACTS), { recursive: true, force: true });
@@ -33,12 +36,13 @@ if (process.env[INSIDE] === undefined) {
         'users make namespaces: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0',
     );
   }
-  follow(spawn('unshare', [...namespace, process.execPath, self, ...filter], inherited({ [INSIDE]: '1' })));
+  follow(spawn('unshare', [...namespace, process.execPath, self, ...words], inherited({ [INSIDE]: '1' })));
 } else {
   layNetwork();
   hideDevices();
-  const suite = fileURLToPath(new URL('suite.mjs', import.meta.url));
-  follow(spawn(process.execPath, ['--test-reporter=spec', suite, ...filter], inherited({ PULSE_SERVER: 'none' })));
+  makeRoomForLab();
+  const path = fileURLToPath(new URL(suite, import.meta.url));
+  follow(spawn(process.execPath, ['--test-reporter=spec', path, ...filter], inherited({ PULSE_SERVER: 'none' })));
 }
 
 /** One interface with an IPv4 and an IPv6 address, and default routes that lead nowhere. */
@@ -62,6 +66,15 @@ function hideDevices() {
     mount('--bind', '/dev/null', `/dev/${name}`);
   }
   if (existsSync('/dev/snd')) mount('-t', 'tmpfs', 'none', '/dev/snd');
+}
+
+/** Lets namespaces have names, hosts files and more without the machine noticing. */
+function makeRoomForLab() {
+  const mount = (/** @type {string} */ words) => execFileSync('mount', words.split(' '), { stdio: 'inherit' });
+  mount('-t tmpfs moim-tests /run');
+  const [changes, scratch] = ['/run/moim-tests/changes', '/run/moim-tests/scratch'];
+  for (const dir of [changes, scratch]) mkdirSync(dir, { recursive: true });
+  mount(`-t overlay moim-tests -o lowerdir=/etc,upperdir=${changes},workdir=${scratch} /etc`);
 }
 
 /** @param {Record<string, string>} more */

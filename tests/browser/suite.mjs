@@ -9,5 +9,6 @@ import './tests/room.test.mjs';
 import './tests/devices.test.mjs';
 import './tests/hostile.test.mjs';
 import './tests/page.test.mjs';
+import './tests/paths.test.mjs';
 
 runScenarios(process.argv.slice(2));

@@ -16,6 +16,22 @@ pub(crate) fn signal(flags: &[&str]) -> Result<()> {
     })
 }
 
+/// What relaying costs the release server, beside coturn and beside blind forwarders.
+pub(crate) fn turn(flags: &[&str]) -> Result<()> {
+    let moim = run::build_release()?;
+    // Built apart from being run: the compiler is no good neighbour of a measurement.
+    shell::step("build the benchmark", || {
+        shell::run(&mut workspace::cargo(&["build", "-q", "--release", "-p", "moim-bench"]))
+    })?;
+    let bench = Metadata::read()?.target_dir()?.join("release/moim-bench");
+    let bench = bench.to_str().context("the target folder's name is not UTF-8")?;
+    shell::step("measure relaying", || {
+        shell::run(
+            shell::command(bench, workspace::root()).arg("turn").arg("--server").arg(&moim).args(flags),
+        )
+    })
+}
+
 /// What a release build from nothing takes, and how large what comes out is.
 pub(crate) fn build() -> Result<()> {
     let target = Metadata::read()?.target_dir()?.join("bench-build");

@@ -23,11 +23,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask run [-- FLAGS]                     build moim with its web app and run it, with FLAGS passed on
 cargo xtask test [rust|web|browser] [FILTER]   run the tests: all, or one kind, or those whose name holds FILTER
+cargo xtask test lab [FILTER]                  calls between all pairs of hosts behind NATs, which takes half an hour
 cargo xtask ci                                 what the project's checks run: format, lints, docs, tidiness, tests
 cargo xtask tidy                               the house rules that no compiler knows
 cargo xtask codegen [--check]                  write (or compare) the files that are generated from Rust
 cargo xtask fuzz [TARGET] [--seconds N]        fuzz one target, or each in turn, for N seconds (300)
-cargo xtask bench signal|build [FLAGS]         measure signalling, or the size and build time of the binary
+cargo xtask bench signal|turn|build [FLAGS]    measure signalling, relaying, or the size and build time of the binary
 ";
 
 fn main() -> ExitCode {
@@ -50,12 +51,14 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["test", "rust", filter @ ..] => test::rust(filter),
         ["test", "web", filter @ ..] => test::web(filter),
         ["test", "browser", filter @ ..] => test::browser(filter),
+        ["test", "lab", filter @ ..] => test::lab(filter),
         ["ci"] => ci::ci(),
         ["tidy"] => tidy::tidy().and_then(|()| codegen::codegen(codegen::Mode::Check)),
         ["codegen"] => codegen::codegen(codegen::Mode::Write),
         ["codegen", "--check"] => codegen::codegen(codegen::Mode::Check),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["bench", "signal", flags @ ..] => bench::signal(flags),
+        ["bench", "turn", flags @ ..] => bench::turn(flags),
         ["bench", "build"] => bench::build(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -43,9 +43,19 @@ pub(crate) const BROWSERS: &[Need] = &[
     Need::new("chromium", "chromium").or_from("CHROMIUM_BIN"),
     Need::new("firefox-esr", "firefox-esr").or_from("FIREFOX_BIN"),
     Need::new("/usr/share/fonts/truetype/liberation", "fonts-liberation"),
-    Need::new("ip", "iproute2"),
+    Need::new("certutil", "libnss3-tools"),
     Need::new("unshare", "util-linux"),
     Need::new("openssl", "openssl"),
+];
+
+/// To make networks with NATs. Debian keeps these where the `PATH` of ordinary users does not look.
+pub(crate) const LAB: &[Need] = &[
+    Need::new("/sbin/ip", "iproute2"),
+    Need::new("/usr/sbin/nft", "nftables"),
+    Need::new("/usr/sbin/conntrack", "conntrack"),
+    // Clients that other people wrote, and that must be content with our relay.
+    Need::new("turnutils_uclient", "coturn"),
+    Need::new("/usr/lib/python3/dist-packages/aiortc", "python3-aiortc"),
 ];
 
 /// Installs what is missing if it may; otherwise says what to type and stops.

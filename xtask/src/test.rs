@@ -16,7 +16,7 @@ pub(crate) fn all() -> Result<()> {
 
 /// Unit, property and integration tests, then the examples in the documentation.
 pub(crate) fn rust(filter: &[&str]) -> Result<()> {
-    system::ensure(system::BUILD)?;
+    system::ensure(&[system::BUILD, system::LAB].concat())?;
     system::ensure_node()?;
     let runner: &[&str] = if system::has_nextest() { &["nextest", "run"] } else { &["test", "--tests"] };
     shell::step("Rust tests", || {
@@ -38,14 +38,32 @@ pub(crate) fn web(filter: &[&str]) -> Result<()> {
 
 /// Chromium and Firefox against the real server, in a network of their own.
 pub(crate) fn browser(filter: &[&str]) -> Result<()> {
-    system::ensure(system::BROWSERS)?;
+    in_browsers("browser tests", filter)
+}
+
+/// The lab's own tests, then calls between all pairs of its hosts, or those whose name holds one of the words.
+pub(crate) fn lab(filter: &[&str]) -> Result<()> {
+    if filter.is_empty() {
+        system::ensure(&[system::BUILD, system::LAB].concat())?;
+        shell::step("tests of the lab", || {
+            shell::run(&mut workspace::cargo(&["test", "-p", "moim-lab", "--locked"]))
+        })?;
+    }
+    in_browsers("calls between all hosts of the lab", &[&["--matrix"], filter].concat())
+}
+
+fn in_browsers(title: &str, args: &[&str]) -> Result<()> {
+    system::ensure(&[system::LAB, system::BROWSERS].concat())?;
     let moim = run::build_dev()?;
-    let artifacts = Metadata::read()?.target_dir()?.join("browser-tests");
-    shell::step("browser tests", || {
+    let target = Metadata::read()?.target_dir()?;
+    shell::step("build the lab", || {
+        shell::run(&mut workspace::cargo(&["build", "-p", "moim-lab", "--bin", "lab", "--locked"]))
+    })?;
+    shell::step(title, || {
         web::install(web::BROWSER_TESTS)?;
-        let dir = workspace::root().join(web::BROWSER_TESTS);
-        let mut command = shell::command("node", &dir);
-        command.arg("run.mjs").args(filter).env("MOIM_BIN", &moim).env("MOIM_ARTIFACTS", &artifacts);
-        shell::run(&mut command)
+        let mut command = shell::command("node", &workspace::root().join(web::BROWSER_TESTS));
+        command.arg("run.mjs").args(args);
+        command.env("MOIM_BIN", &moim).env("MOIM_LAB", target.join("debug/lab"));
+        shell::run(command.env("MOIM_ARTIFACTS", target.join("browser-tests")))
     })
 }

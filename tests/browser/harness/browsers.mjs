@@ -1,6 +1,7 @@
 // Chromium and Firefox, with a camera and a microphone that need no person in front of them.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -66,14 +67,7 @@ const KINDS = {
   chromiumWithoutPermission: () => launchChromium(['--use-fake-device-for-media-stream', '--deny-permission-prompts']),
   /** A machine with neither camera nor microphone. */
   chromiumWithoutDevices: () => launchChromium(['--use-fake-ui-for-media-stream']),
-  firefox: () =>
-    firefox.launch({
-      executablePath: FIREFOX,
-      channel: 'moz-firefox',
-      headless: true,
-      downloadsPath: FIREFOX_DOWNLOADS,
-      firefoxUserPrefs: FIREFOX_PREFERENCES,
-    }),
+  firefox: () => firefox.launch(firefoxOptions()),
 };
 
 /** @typedef {keyof typeof KINDS} BrowserKind */
@@ -105,6 +99,108 @@ export async function mortalChromium() {
   return { browser: connected, kill: () => void process.kill(-pid, 'SIGKILL') };
 }
 
+/**
+ * A browser on a host of the lab that trusts an authority, for one test alone.
+ * @param {'chromium' | 'firefox'} kind
+ * @param {import('./lab.mjs').Lab} lab
+ * @param {string} host
+ * @param {string} ca the authority's certificate, a file
+ * @returns {Promise<{ browser: Browser, close: () => Promise<void> }>}
+ */
+export async function browserAt(kind, lab, host, ca) {
+  const dir = mkdtempSync(join(tmpdir(), 'moim-browser-'));
+  const { launch, cleanUp } = await LAUNCHERS[kind](lab, host, ca, dir);
+  const close = async () => {
+    cleanUp();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    const launched = await launch();
+    return {
+      browser: launched,
+      close: async () => {
+        await launched.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/**
+ * @typedef {object} Launcher
+ * @property {() => Promise<Browser>} launch
+ * @property {() => void} cleanUp
+ */
+
+/** @type {Record<'chromium' | 'firefox', (lab: import('./lab.mjs').Lab, host: string, ca: string, dir: string) => Promise<Launcher>>} */
+const LAUNCHERS = {
+  /** Told what to do by a pipe, which crosses namespaces. Trusts what its user's own store says. */
+  async chromium(lab, host, ca, dir) {
+    const store = join(dir, '.pki', 'nssdb');
+    mkdirSync(store, { recursive: true });
+    execFileSync('sh', ['-c', trust(store, ca)], { stdio: 'pipe' });
+    const executablePath = script(dir, `HOME=${dir} exec ${lab.prefix(host).join(' ')} ${CHROMIUM} "$@"`);
+    return {
+      launch: () => chromium.launch({ ...chromiumOptions(FAKE_MEDIA), executablePath }),
+      cleanUp: () => {},
+    };
+  },
+
+  /**
+   * Told what to do by a WebSocket on its own loopback, to which a way is made. The profile, in which it keeps whom it
+   * trusts, is there only once it is started.
+   */
+  async firefox(lab, host, ca, dir) {
+    const port = nextPort++;
+    const stopForwarding = await lab.forward(host, port);
+    const executablePath = script(
+      dir,
+      `
+last=
+for word do
+  shift
+  [ "$word" = --remote-debugging-port=0 ] && word=--remote-debugging-port=${port}
+  [ "$last" = --profile ] && profile=$word
+  last=$word
+  set -- "$@" "$word"
+done
+${trust('$profile', ca)}
+HOME=${dir} exec ${lab.prefix(host).join(' ')} ${FIREFOX} "$@"`,
+    );
+    return {
+      launch: () => firefox.launch({ ...firefoxOptions(), executablePath }),
+      cleanUp: stopForwarding,
+    };
+  },
+};
+
+/** Ports by which tests tell a Firefox in the lab what to do. */
+let nextPort = 20_000;
+
+/**
+ * The commands of a shell that let a certificate store trust an authority.
+ * @param {string} store
+ * @param {string} ca
+ */
+function trust(store, ca) {
+  return `certutil -N -d "sql:${store}" --empty-password && certutil -A -d "sql:${store}" -n moim-tests -t C,, -i ${ca}`;
+}
+
+/**
+ * @param {string} dir
+ * @param {string} body of a shell script
+ * @returns {string} its path
+ */
+function script(dir, body) {
+  const path = join(dir, 'browser');
+  writeFileSync(path, `#!/bin/sh\n${body}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
 /** Ends every shared browser. */
 export async function closeBrowsers() {
   const all = [...running.values()];
@@ -116,6 +212,16 @@ export async function closeBrowsers() {
 /** @param {string[]} media */
 function launchChromium(media) {
   return chromium.launch(chromiumOptions(media));
+}
+
+function firefoxOptions() {
+  return {
+    executablePath: FIREFOX,
+    channel: 'moz-firefox',
+    headless: true,
+    downloadsPath: FIREFOX_DOWNLOADS,
+    firefoxUserPrefs: FIREFOX_PREFERENCES,
+  };
 }
 
 /** @param {string[]} media */

@@ -21,4 +21,15 @@ interface RemoteParticipant {
   readonly name: string;
   readonly link: string;
   readonly isMicrophoneEnabled: boolean;
+  readonly connection: {
+    readonly state: string;
+    readonly steps: readonly {
+      readonly at: number;
+      readonly time: number;
+      readonly code: string;
+      readonly text: string;
+    }[];
+    readonly candidates: unknown;
+    readonly pairs: unknown;
+  };
 }

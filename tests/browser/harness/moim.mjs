@@ -1,17 +1,21 @@
 // The server under test: the real binary, as a process of its own.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
 import { HOST } from './address.mjs';
 import { eventually, within } from './wait.mjs';
 
 /** Longest the server may take to start or to end. */
 const START_MS = 20_000;
+/** Where a server in the lab tells what it counts. */
+const MANAGEMENT = '127.0.0.1:9410';
 
 export class Moim {
   #dataDir = mkdtempSync(join(tmpdir(), 'moim-test-'));
@@ -20,13 +24,21 @@ export class Moim {
   /** Everything it has written, of all its runs. */
   log = '';
 
+  /** The words before the program that make it run elsewhere. */
+  #prefix;
+  /** Where a browser goes. */
+  url;
+
   /**
    * @param {number} port
    * @param {Record<string, string>} environment configuration, as `MOIM_…` variables
+   * @param {{ prefix: string[], url: string }} [elsewhere]
    */
-  constructor(port, environment) {
+  constructor(port, environment, elsewhere) {
     this.port = port;
     this.environment = environment;
+    this.#prefix = elsewhere?.prefix ?? [];
+    this.url = elsewhere?.url ?? `https://${HOST}:${port}`;
   }
 
   /**
@@ -39,16 +51,30 @@ export class Moim {
     return moim;
   }
 
-  /** Where a browser goes. */
-  get url() {
-    return `https://${HOST}:${this.port}`;
+  /**
+   * A server on a host of the lab, at the port of HTTPS.
+   * @param {import('./lab.mjs').Lab} lab
+   * @param {string} host
+   * @param {import('./authority.mjs').Authority} authority
+   * @param {Record<string, string>} [environment]
+   * @returns {Promise<Moim>}
+   */
+  static async startAt(lab, host, authority, environment = {}) {
+    const certificate = { MOIM_TLS_CERTIFICATE: authority.certificate, MOIM_TLS_KEY: authority.key };
+    const management = { MOIM_MANAGEMENT_ADDRESS: MANAGEMENT };
+    const elsewhere = { prefix: lab.prefix(host), url: `https://${host}.test` };
+    const moim = new Moim(443, { ...certificate, ...management, ...environment }, elsewhere);
+    await moim.run();
+    return moim;
   }
 
   /** Starts the process, again if it has ended, and waits until it answers. */
   async run() {
     const binary = /** @type {string} */ (process.env.MOIM_BIN);
-    const flags = ['--port', `${this.port}`, '--listen', HOST, '--data-dir', this.#dataDir];
-    const child = spawn(binary, flags, {
+    const listen = this.#isElsewhere ? [] : ['--listen', HOST];
+    const flags = ['--port', `${this.port}`, ...listen, '--data-dir', this.#dataDir];
+    const [program, ...words] = [...this.#prefix, binary, ...flags];
+    const child = spawn(program, words, {
       env: { PATH: process.env.PATH, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -60,7 +86,8 @@ export class Moim {
       `${binary} answers on port ${this.port}`,
       () => {
         if (child.exitCode !== null) return true; // said below, with its log
-        return this.isUp();
+        // What is in the lab cannot be asked from outside, but has told.
+        return this.#isElsewhere ? this.log.includes('Stop with Ctrl-C') : this.isUp();
       },
       START_MS,
     );
@@ -74,6 +101,23 @@ export class Moim {
     const [response] = await once(request, 'response');
     response.resume();
     return response.statusCode === 200;
+  }
+
+  /**
+   * What a server in the lab has counted: the sum of all values whose line holds these words.
+   * @param {...string} words such as a metric's name, and labels as it writes them
+   * @returns {Promise<number>}
+   */
+  async count(...words) {
+    const [program, ...prefix] = [...this.#prefix, process.execPath];
+    const ask = `fetch('http://${MANAGEMENT}/metrics').then((answer) => answer.text()).then(console.log)`;
+    const { stdout } = await promisify(execFile)(program, [...prefix, '-e', ask]);
+    const lines = stdout.split('\n').filter((line) => words.every((word) => line.includes(word)));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  get #isElsewhere() {
+    return this.#prefix.length > 0;
   }
 
   /** Its process id. */

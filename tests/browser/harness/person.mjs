@@ -261,6 +261,45 @@ export class Person {
     return this.page.evaluate(() => window.__moim?.room.transport);
   }
 
+  /**
+   * The path that media take to the other one in the call.
+   * @returns {Promise<import('./probe.mjs').Path>}
+   */
+  path() {
+    return eventually(`${this.name} has a path`, () => this.page.evaluate(() => window.__probe.path()));
+  }
+
+  /**
+   * What has happened to the connection to the only other one, by the application's own notes.
+   * @param {number} since in milliseconds since 1970
+   * @returns {Promise<{ code: string, time: number }[]>} the oldest first
+   */
+  steps(since) {
+    return this.page.evaluate((since) => {
+      const [other] = window.__moim?.room.remoteParticipants.values() ?? [];
+      const steps = other?.connection.steps ?? [];
+      return steps.filter(({ time }) => time >= since).map(({ code, time }) => ({ code, time }));
+    }, since);
+  }
+
+  /**
+   * All that the application noted about how it connects to the others, as JSON.
+   * @returns {Promise<string>}
+   */
+  trace() {
+    return this.page.evaluate(() => {
+      const others = [...(window.__moim?.room.remoteParticipants.values() ?? [])];
+      const traces = others.map(({ name, connection: { state, steps, candidates, pairs } }) => ({
+        name,
+        state,
+        steps: steps.map(({ at, text }) => `${(at / 1000).toFixed(3)} ${text}`),
+        candidates,
+        pairs,
+      }));
+      return JSON.stringify(traces, null, 1);
+    });
+  }
+
   /** Whatever violated the page's content security policy. */
   async violations() {
     if (this.page.isClosed()) return [];

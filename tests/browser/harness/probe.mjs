@@ -9,14 +9,32 @@
  * @property {number} bytes received
  * @property {string} codec such as `video/VP8`
  *
+ * @typedef {object} End one end of a path
+ * @property {string} type of candidate: `host`, `srflx`, `prflx` or `relay`
+ * @property {string} protocol between the ends: `udp` or `tcp`
+ * @property {string} address
+ * @property {string} [relayProtocol] between a relayed end and its relay: `udp`, `tcp` or `tls`
+ *
+ * @typedef {object} Path the pair of candidates that is in use
+ * @property {End} local
+ * @property {End} remote
+ *
+ * @typedef {object} Restraint what a test forbids the browser
+ * @property {boolean} [relayOnly] every path but relayed ones
+ * @property {string} [urls] a regular expression: ICE servers with other URLs
+ *
  * @typedef {object} Probe
  * @property {RTCPeerConnection[]} connections every one the page has made
  * @property {string[]} violations of the content security policy
+ * @property {() => Promise<Path | undefined>} path of the newest connection
  * @property {(kind: 'audio' | 'video', name: string, source: string) => Promise<Reception | undefined>} reception
  */
 
-/** Installs `window.__probe`. Runs in the page, and so uses nothing from outside. */
-export function installProbe() {
+/**
+ * Installs `window.__probe`. Runs in the page, and so uses nothing from outside.
+ * @param {Restraint} restraint
+ */
+export function installProbe(restraint) {
   /** @type {Probe} */
   const probe = {
     connections: [],
@@ -36,7 +54,34 @@ export function installProbe() {
       }
       return undefined;
     },
+    async path() {
+      const report = await probe.connections
+        .filter(({ connectionState }) => connectionState !== 'closed')
+        .at(-1)
+        ?.getStats();
+      const all = [...(report?.values() ?? [])];
+      const selected = all.find(({ type }) => type === 'transport')?.selectedCandidatePairId;
+      // Firefox marks the pair itself.
+      const pair = report?.get(selected) ?? all.find(({ type, selected }) => type === 'candidate-pair' && selected);
+      const [local, remote] = [report?.get(pair?.localCandidateId), report?.get(pair?.remoteCandidateId)];
+      return local && remote && { local: end(local), remote: end(remote) };
+    },
   };
+
+  /** @param {any} candidate */
+  function end({ candidateType, protocol, address, relayProtocol }) {
+    return { type: candidateType, protocol, address, ...(relayProtocol ? { relayProtocol } : {}) };
+  }
+
+  /** @param {RTCConfiguration} [configuration] */
+  function restrained(configuration) {
+    const wanted = new RegExp(restraint.urls ?? '');
+    const iceServers = (configuration?.iceServers ?? [])
+      .map((server) => ({ ...server, urls: [server.urls].flat().filter((url) => wanted.test(url)) }))
+      .filter(({ urls }) => urls.length > 0);
+    const policy = restraint.relayOnly ? { iceTransportPolicy: /** @type {const} */ ('relay') } : {};
+    return { ...configuration, iceServers, ...policy };
+  }
 
   /** @param {MediaStreamTrack} track */
   async function counted(track) {
@@ -61,8 +106,13 @@ export function installProbe() {
   class WatchedConnection extends RTCPeerConnection {
     /** @param {RTCConfiguration} [configuration] */
     constructor(configuration) {
-      super(configuration);
+      super(restrained(configuration));
       probe.connections.push(this);
+    }
+
+    /** @param {RTCConfiguration} [configuration] */
+    setConfiguration(configuration) {
+      super.setConfiguration(restrained(configuration));
     }
   }
   window.RTCPeerConnection = WatchedConnection;

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { browser, closeBrowsers, FIREFOX_DOWNLOADS, mortalChromium } from './browsers.mjs';
+import { Authority } from './authority.mjs';
+import { browser, browserAt, closeBrowsers, FIREFOX_DOWNLOADS, mortalChromium } from './browsers.mjs';
+import { Lab } from './lab.mjs';
 import { Moim } from './moim.mjs';
 import { Person } from './person.mjs';
 import { installProbe } from './probe.mjs';
@@ -12,13 +14,20 @@ import { Cable, PlainHttpProxy } from './proxy.mjs';
 
 /** @typedef {import('./browsers.mjs').BrowserKind} BrowserKind */
 /** @typedef {import('playwright-core').BrowserContextOptions} ContextOptions */
+/** @typedef {import('./probe.mjs').Restraint} Restraint */
 /** @typedef {{ in?: BrowserKind, context?: ContextOptions }} PersonOptions */
+/** @typedef {{ in?: 'chromium' | 'firefox', at: string } & Restraint} PlacedPersonOptions */
 
 /** Longest a test may take before it counts as hanging. */
 const TEST_MS = 180_000;
 
+/** Where the server is in the lab. */
+const SERVER = 'server';
+
 /** @type {Promise<Moim> | undefined} */
 let shared;
+/** @type {Promise<{ lab: Lab, authority: Authority, moim: Moim }> | undefined} */
+let world;
 let rooms = 0;
 
 export class Scene {
@@ -46,6 +55,14 @@ export class Scene {
     const moim = await Moim.start(environment);
     this.#cleanUp.push(() => moim.stop());
     return this.#watch(moim);
+  }
+
+  /** The network with NATs, with a server at `server.test` in it. */
+  async world() {
+    world ??= makeWorld();
+    const made = await world;
+    this.#watch(made.moim);
+    return made;
   }
 
   /** @param {Moim} moim */
@@ -95,17 +112,30 @@ export class Scene {
   }
 
   /**
+   * Somebody on a host of the lab, with a browser of their own.
+   * @param {string} name
+   * @param {PlacedPersonOptions} options
+   */
+  async personAt(name, { in: kind = 'chromium', at, ...restraint }) {
+    const { lab, authority } = await this.world();
+    const { browser, close } = await browserAt(kind, lab, at, authority.ca);
+    this.#cleanUp.push(close);
+    return this.#seat(name, browser, { ignoreHTTPSErrors: false }, undefined, restraint);
+  }
+
+  /**
    * @param {string} name
    * @param {import('playwright-core').Browser} where
    * @param {ContextOptions} [options]
    * @param {string} [downloads]
+   * @param {Restraint} [restraint]
    */
-  async #seat(name, where, options, downloads) {
+  async #seat(name, where, options, downloads, restraint = {}) {
     const size = { width: 1000, height: 700 };
     const usual = { ignoreHTTPSErrors: true, acceptDownloads: true, locale: 'en-US', viewport: size };
     const context = await where.newContext({ ...usual, ...options });
     this.#cleanUp.push(() => context.close());
-    await context.addInitScript(installProbe);
+    await context.addInitScript(installProbe, restraint);
     const person = new Person(name, await context.newPage(), downloads);
     this.#people.push(person);
     return person;
@@ -135,6 +165,7 @@ export class Scene {
       writeFileSync(join(dir, `${person.name}.console.log`), person.console.join('\n'));
       const kept = { path: join(dir, `${person.name}.png`), timeout: 5_000 };
       await person.page.screenshot(kept).catch(() => {});
+      writeFileSync(join(dir, `${person.name}.trace.json`), await person.trace().catch(() => ''));
       const html = await person.page.content().catch(() => '');
       writeFileSync(join(dir, `${person.name}.html`), html);
     }
@@ -192,8 +223,19 @@ async function perform(title, play) {
   }
 }
 
+async function makeWorld() {
+  const lab = await Lab.up();
+  const authority = new Authority(`${SERVER}.test`);
+  const moim = await Moim.startAt(lab, SERVER, authority);
+  return { lab, authority, moim };
+}
+
 async function closeShared() {
   await closeBrowsers();
+  const made = await world?.catch(() => undefined);
+  await made?.moim.stop();
+  made?.authority.remove();
+  await made?.lab.stop();
   const moim = await shared?.catch(() => undefined);
   await moim?.stop();
 }

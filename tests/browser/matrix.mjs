@@ -1,0 +1,7 @@
+// Every pair of hosts in the lab, in one process, on one server.
+
+import process from 'node:process';
+import { runScenarios } from './harness/scenario.mjs';
+import './tests/matrix.test.mjs';
+
+runScenarios(process.argv.slice(2));
