@@ -1,10 +1,15 @@
 //! `moim-bench`: what the server costs, measured from outside. Numbers are reported, never asserted.
 //!
-//! Everything stays on the loopback interface: the server is started here, and so are its clients.
+//! Everything stays on this machine: the servers are started here, on the loopback interface or in networks of their own, and so
+//! are their clients.
 
 mod client;
+mod forwarder;
+mod process;
 mod server;
 mod signal;
+mod turn;
+mod udp;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -20,10 +25,16 @@ struct Cli {
 enum Command {
     /// Memory, CPU and joins a second: idle, and with thousands of idle participants over TLS
     Signal(signal::Options),
+    /// The relay, beside coturn and beside blind forwarders: CPU per packet, capacity, latency, memory
+    Turn(Box<turn::Options>),
+    /// A blind forwarder, as `turn` starts them
+    Forwarder(forwarder::Options),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Signal(options) => signal::measure(&options),
+        Command::Turn(options) => turn::measure(&options),
+        Command::Forwarder(options) => forwarder::run(&options),
     }
 }

@@ -1,5 +1,6 @@
 //! The server that is measured: a process of its own, and what the kernel says about it.
 
+use crate::process::kibibytes;
 use anyhow::{Context, Result, bail};
 use rustix::param::clock_ticks_per_second;
 use rustls::RootCertStore;
@@ -92,7 +93,7 @@ impl Moim {
         let status = fs::read_to_string(format!("{process}/status"))?;
         let stat = fs::read_to_string(format!("{process}/stat"))?;
         Ok(Usage {
-            rss: rss(&status).context("/proc/PID/status has no VmRSS")?,
+            rss: kibibytes(&status, "VmRSS:").context("/proc/PID/status has no VmRSS")?,
             cpu_seconds: cpu_seconds(&stat, u32::try_from(clock_ticks_per_second())?)
                 .context("/proc/PID/stat has no times")?,
         })
@@ -107,13 +108,6 @@ impl Drop for Moim {
     }
 }
 
-/// `VmRSS` of proc_pid_status(5), in bytes.
-fn rss(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
 /// `utime` and `stime` of proc_pid_stat(5), fields 14 and 15. The name before them may hold spaces and brackets.
 fn cpu_seconds(stat: &str, ticks_per_second: u32) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
@@ -124,13 +118,7 @@ fn cpu_seconds(stat: &str, ticks_per_second: u32) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_seconds, rss};
-
-    #[test]
-    fn memory_is_read_from_the_status() {
-        assert_eq!(rss("Name:\tmoim\nVmRSS:\t    1234 kB\nThreads:\t3\n"), Some(1234 * 1024));
-        assert_eq!(rss("Name:\tmoim\n"), None);
-    }
+    use super::cpu_seconds;
 
     #[test]
     fn times_are_read_past_any_name() {
