@@ -73,8 +73,8 @@ pub struct Rest {
 }
 
 impl Default for Rest {
-    /// 200 µs, from 10,000 messages a second on.
+    /// 400 µs, from 10,000 messages a second on.
     fn default() -> Self {
-        Self { duration: Duration::from_micros(200), messages_min: 2 }
+        Self { duration: Duration::from_micros(400), messages_min: 4 }
     }
 }

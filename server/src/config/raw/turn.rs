@@ -161,9 +161,9 @@ pub(crate) struct RawTurn {
     #[config(env = "MOIM_TURN_PIN", default = true)]
     pub(crate) pin: bool,
 
-    /// How long such a thread may rest for packets to come in numbers, when thousands of them come a second. It halves the
-    /// work, and is as much latency. "0s" never rests.
-    #[config(env = "MOIM_TURN_REST", default = "200us")]
+    /// How long such a thread may rest for packets to come in numbers, when thousands of them come a second. It saves up to
+    /// half of the work, and is as much latency at most. "0s" never rests.
+    #[config(env = "MOIM_TURN_REST", default = "400us")]
     pub(crate) rest: HumaneDuration,
 
     /// What clients of the relay may take.
