@@ -172,7 +172,7 @@ export class PeerTrace {
 
   /** Takes new measurements. @internal */
   measured(stats: StatsSummary): void {
-    this.#stats = stats;
+    this.#stats = { ...stats, pairs: stats.pairs.map((pair) => this.#named(pair)) };
     this.#assess();
     this.#changed();
   }
@@ -180,6 +180,20 @@ export class PeerTrace {
   /** @internal */
   close(): void {
     this.setState('closed');
+  }
+
+  /**
+   * A check that overtakes the candidate it belongs to makes that one peer-reflexive (RFC 8445 §7.3.1.3). Once the other side has
+   * told it, it goes by what the other side calls it.
+   */
+  #named(pair: TracePair): TracePair {
+    const { remote } = pair;
+    if (remote?.type !== 'prflx') return pair;
+    const told = this.#remote.find(
+      ({ address, port, protocol }) =>
+        address !== '' && address === remote.address && port === remote.port && protocol === remote.protocol,
+    );
+    return told === undefined ? pair : { ...pair, remote: { ...remote, type: told.type } };
   }
 
   #assess(): void {
