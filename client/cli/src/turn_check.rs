@@ -19,12 +19,13 @@ use credential::Credential;
 use ipnet::IpNet;
 use link::Transport;
 use report::Heading;
+use std::cell::OnceCell;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::time::Duration;
-use subject::{Subject, SubjectOptions};
+use subject::Subject;
 use verdict::Status;
 
 const PORT: u16 = 3478;
@@ -149,7 +150,7 @@ impl TurnCheckOptions {
             network::may_flood(server.ip(), &self.i_own).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
         }
         let (credential, second, secret) = self.credentials()?;
-        Ok(Subject::new(SubjectOptions {
+        Ok(Subject {
             name,
             server,
             tls: SocketAddr::new(server.ip(), tls_port),
@@ -162,7 +163,8 @@ impl TurnCheckOptions {
             allowed: self.allowed_peers.clone(),
             patience: Duration::from_millis(self.patience),
             may_flood: self.flood,
-        }))
+            outside_peer: OnceCell::new(),
+        })
     }
 
     /// The two users, and the secret they are made from if there is one.

@@ -30,58 +30,11 @@ pub(crate) struct Subject {
     pub(crate) patience: Duration,
     /// Whether the user owns the network that the server is in, and wants it flooded.
     pub(crate) may_flood: bool,
-    outside_peer: OnceCell<Result<(), Verdict>>,
-}
-
-/// Everything about a subject that has no state.
-pub(crate) struct SubjectOptions {
-    pub(crate) name: String,
-    pub(crate) server: SocketAddr,
-    pub(crate) tls: SocketAddr,
-    pub(crate) transport: Transport,
-    pub(crate) credential: Option<Credential>,
-    pub(crate) second: Option<Credential>,
-    pub(crate) secret: Option<String>,
-    pub(crate) realm: Option<String>,
-    pub(crate) peer_ip: IpAddr,
-    pub(crate) allowed: Vec<IpNet>,
-    pub(crate) patience: Duration,
-    pub(crate) may_flood: bool,
+    /// Whether peers outside of the server can be reached, once it has been tried.
+    pub(crate) outside_peer: OnceCell<Result<(), Verdict>>,
 }
 
 impl Subject {
-    pub(crate) fn new(options: SubjectOptions) -> Self {
-        let SubjectOptions {
-            name,
-            server,
-            tls,
-            transport,
-            credential,
-            second,
-            secret,
-            realm,
-            peer_ip,
-            allowed,
-            patience,
-            may_flood,
-        } = options;
-        Self {
-            name,
-            server,
-            tls,
-            transport,
-            credential,
-            second,
-            secret,
-            realm,
-            peer_ip,
-            allowed,
-            patience,
-            may_flood,
-            outside_peer: OnceCell::new(),
-        }
-    }
-
     /// A new 5-tuple over the transport that is checked.
     pub(crate) fn link(&self) -> Result<Link, Verdict> {
         self.link_by(self.transport)

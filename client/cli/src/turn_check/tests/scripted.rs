@@ -4,11 +4,12 @@ use crate::turn_check::check::Finding;
 use crate::turn_check::checks;
 use crate::turn_check::credential::Credential;
 use crate::turn_check::link::Transport;
-use crate::turn_check::subject::{Subject, SubjectOptions};
+use crate::turn_check::subject::Subject;
 use crate::turn_check::verdict::Status;
 use moim_stun::attribute::{ErrorCode, Nonce, Realm, XorMappedAddress};
 use moim_stun::{Class, Integrity, IntegrityKey, Message, MessageBuilder, Method, Seal, binding};
 use moim_turn::attribute::{Lifetime, XorRelayedAddress};
+use std::cell::OnceCell;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +37,7 @@ pub(super) fn status(id: &str, script: Script) -> Status {
 }
 
 pub(super) fn subject(server: SocketAddr) -> Subject {
-    Subject::new(SubjectOptions {
+    Subject {
         name: server.ip().to_string(),
         server,
         tls: server,
@@ -49,7 +50,8 @@ pub(super) fn subject(server: SocketAddr) -> Subject {
         allowed: Vec::new(),
         patience: PATIENCE,
         may_flood: false,
-    })
+        outside_peer: OnceCell::new(),
+    }
 }
 
 /// A server on a thread, until it is dropped.
