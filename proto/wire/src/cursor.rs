@@ -96,6 +96,11 @@ impl<'a> Writer<'a> {
         self.len == 0
     }
 
+    /// How many bytes still fit.
+    pub fn remaining(&self) -> usize {
+        self.buffer.len() - self.len
+    }
+
     /// What has been written.
     pub fn written(&self) -> &[u8] {
         &self.buffer[..self.len]
@@ -190,6 +195,7 @@ mod tests {
 
         assert_eq!(writer.u16(8), Err(OutOfSpace));
         assert_eq!(writer.written(), [0, 7]);
+        assert_eq!(writer.remaining(), 1);
         assert_eq!(writer.u8(9), Ok(()));
     }
 

@@ -5,9 +5,13 @@
 mod address;
 mod cursor;
 mod deadline;
+mod label;
+mod media;
 mod redacted;
 
 pub use address::is_one_host;
 pub use cursor::{OutOfSpace, Reader, Writer};
 pub use deadline::Deadline;
-pub use redacted::Redacted;
+pub use label::{LABEL_LEN_MAX, LabelError, Mid, Rid};
+pub use media::{Bitrate, ExtSeqNo, MediaKind, NtpTime, PayloadType, RtpTimestamp, SeqNo, Ssrc};
+pub use redacted::{Privacy, Redacted, Shown};

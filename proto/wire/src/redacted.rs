@@ -19,6 +19,45 @@ impl<T: fmt::Display> fmt::Debug for Redacted<T> {
     }
 }
 
+/// Whether a log shows what identifies a person, at any level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// A placeholder stands in its place.
+    #[default]
+    Redacted,
+    /// It is shown.
+    Full,
+}
+
+impl Privacy {
+    /// `value` as the log may show it.
+    pub fn show<T>(self, value: T) -> Shown<T> {
+        Shown { value: Redacted(value), privacy: self }
+    }
+}
+
+/// A value on its way into a log: see [`Privacy::show`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Shown<T> {
+    value: Redacted<T>,
+    privacy: Privacy,
+}
+
+impl<T: fmt::Display> fmt::Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.privacy {
+            Privacy::Redacted => write!(f, "{}", self.value),
+            Privacy::Full => write!(f, "{:#}", self.value),
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Debug for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,5 +69,11 @@ mod tests {
         assert_eq!(format!("{address}"), "[redacted]");
         assert_eq!(format!("{address:?}"), "[redacted]");
         assert_eq!(format!("{address:#}"), "203.0.113.7:4000");
+    }
+
+    #[test]
+    fn shows_what_the_operator_wants_to_see() {
+        assert_eq!(Privacy::Redacted.show("203.0.113.7").to_string(), "[redacted]");
+        assert_eq!(Privacy::Full.show("203.0.113.7").to_string(), "203.0.113.7");
     }
 }
