@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             allocations_per_address_max: 100_000,
             ..quota::Limits::default()
         },
+        privacy: moim_wire::Privacy::Full,
     })?;
     let tls =
         rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))

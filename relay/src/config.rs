@@ -1,6 +1,7 @@
 use crate::DtlsIdentity;
 use moim_stun::discovery::{Endpoints, ServerConfig};
 use moim_turn::{PerFamily, RealmId, quota};
+use moim_wire::Privacy;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct RelayConfig {
     pub turn: Arc<moim_turn::server::Config>,
     /// How much users, addresses and everybody together may have.
     pub quota: quota::Limits,
+    /// Whether the log shows the addresses and names of clients.
+    pub privacy: Privacy,
 }
 
 /// An address to listen on.

@@ -34,6 +34,7 @@ mod relayed_tcp;
 mod rest;
 mod router;
 mod seed;
+mod seldom;
 mod shard;
 mod splice;
 mod stream;

@@ -87,7 +87,7 @@ impl Relay {
     pub fn start(config: RelayConfig) -> Result<Self, StartError> {
         let RelayConfig { listeners, discovery, shards, pin, rest, relay_addresses, relay_ports, .. } =
             config;
-        let RelayConfig { dtls, turn, quota, .. } = config;
+        let RelayConfig { dtls, turn, quota, privacy, .. } = config;
         let cores = shard::cores();
         let count = match shards {
             0 => u16::try_from(cores.len().max(1)).unwrap_or(u16::MAX),
@@ -130,6 +130,7 @@ impl Relay {
                 config: Arc::clone(&turn),
                 shards,
                 seed: Seed(random()?),
+                privacy,
             };
             let commands = posts[usize::from(own)].clone();
             let published = Arc::new(Mutex::new(ShardCounters::default()));
@@ -146,6 +147,12 @@ impl Relay {
             relay.shards.push(Handle { commands, bell: Arc::clone(bell), published, thread });
         }
         Ok(relay)
+    }
+
+    /// Whether all its threads run. One that has failed has said so in the log; its clients are served by the others, but what they
+    /// had counts against their quotas until the process is started anew.
+    pub fn is_whole(&self) -> bool {
+        self.shards.iter().all(|shard| shard.thread.as_ref().is_none_or(|thread| !thread.is_finished()))
     }
 
     /// Takes over a client's connection, which speaks STUN or TURN. The shards get them by turns; one that takes no more
@@ -284,7 +291,7 @@ mod tests {
             published: Arc::default(),
             thread: None,
         });
-        let relay = Relay {
+        let mut relay = Relay {
             shards: shards.collect(),
             addresses: Vec::new(),
             ledger: Arc::new(Mutex::new(Ledger::new(quota::Limits::default(), Instant::now()))),
@@ -300,6 +307,14 @@ mod tests {
         assert!(matches!(told[..], [Command::Drain, Command::Adopt(_), Command::Adopt(_)]));
         drop(receivers);
         assert_eq!(relay.adopt(stream()), Err(Refused));
+
+        assert!(relay.is_whole());
+        let failed = std::thread::spawn(|| {});
+        while !failed.is_finished() {
+            std::thread::yield_now();
+        }
+        relay.shards[0].thread = Some(failed);
+        assert!(!relay.is_whole(), "whoever watches is told");
     }
 
     fn stream() -> StreamClient {

@@ -17,6 +17,7 @@ use crate::handover::{Bundle, Exchange, Handover};
 use crate::listeners::Listeners;
 use crate::plan::{PeerWay, Place, Plan};
 use crate::seed::Seed;
+use crate::seldom::Seldom;
 use moim_net::datagram::{DatagramKind, classify};
 use moim_turn::channel_data::ChannelData;
 use moim_turn::quota::Ledger;
@@ -25,6 +26,7 @@ use moim_turn::{
     AllocationId, ConnectionId, FiveTuple, Now, PerFamily, RealmId, RelayId, ShardId, Shards, Transport,
 };
 use moim_udp::{Poller, SendBuffers, Socket, Train};
+use moim_wire::Privacy;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -47,6 +49,9 @@ pub(crate) struct Router {
     detours: Detours,
     resting: tcp::Resting,
     ledger: Arc<Mutex<Ledger>>,
+    privacy: Privacy,
+    /// That addresses cannot be bound is said now and then: any client can cause it, by asking again and again.
+    bind_warning: Seldom,
     plan: Plan,
     buffers: SendBuffers,
     counters: ShardCounters,
@@ -65,6 +70,7 @@ pub(crate) struct RouterParts {
     pub(crate) config: Arc<Config>,
     pub(crate) shards: Shards,
     pub(crate) seed: Seed,
+    pub(crate) privacy: Privacy,
 }
 
 /// Packets of one length that came one way; the last may be shorter.
@@ -130,7 +136,7 @@ impl Router {
     /// A router without clients.
     pub(crate) fn new(parts: RouterParts, now: Instant) -> Self {
         let RouterParts { poller, listeners, discovery, exchange, clients, ends, .. } = parts;
-        let RouterParts { ledger, config, shards, seed, .. } = parts;
+        let RouterParts { ledger, config, shards, seed, privacy, .. } = parts;
         Self {
             poller,
             listeners,
@@ -143,6 +149,8 @@ impl Router {
             ends,
             detours: Detours::new(now),
             resting: tcp::Resting::default(),
+            privacy,
+            bind_warning: Seldom::default(),
             ledger,
             plan: Plan::default(),
             buffers: SendBuffers::new(),
@@ -498,6 +506,7 @@ mod tests {
                 config: Arc::clone(&config),
                 shards,
                 seed: Seed([5; 32]),
+                privacy: Privacy::default(),
             };
             Router::new(parts, now)
         })

@@ -24,6 +24,7 @@ use crate::gateway::Origin;
 use crate::log::LogFilter;
 use check::Check;
 use confique::{Config as _, FileFormat, Layer as _};
+use moim_wire::Privacy;
 use raw::RawConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,6 +161,16 @@ pub enum LogAddresses {
     Redacted,
     /// As they are.
     Full,
+}
+
+impl LogAddresses {
+    /// The same, in the words of those who write the log.
+    pub(crate) fn privacy(self) -> Privacy {
+        match self {
+            Self::Redacted => Privacy::Redacted,
+            Self::Full => Privacy::Full,
+        }
+    }
 }
 
 /// Why there is no configuration.

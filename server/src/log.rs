@@ -1,15 +1,13 @@
 //! Logs: `tracing` events, written to standard error.
 //!
-//! What identifies a person (an address, a name) goes through `AddressLog` or [`moim_wire::Redacted`] at INFO and
+//! What identifies a person (an address, a name) goes through [`moim_wire::Privacy`] or [`moim_wire::Redacted`] at INFO and
 //! above. Tokens and secrets are of types that cannot be printed.
 
 mod lines;
 
-use crate::config::{LogAddresses, LogConfig, LogFormat};
+use crate::config::{LogConfig, LogFormat};
 use lines::Lines;
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
@@ -54,30 +52,4 @@ pub fn start(config: &LogConfig) {
 /// Waits for a moment until what was logged has been written: for the end of the process.
 pub fn flush() {
     lines::flush();
-}
-
-/// Whether clients' addresses are shown in logs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AddressLog(pub(crate) LogAddresses);
-
-impl AddressLog {
-    /// `address` as the log may show it.
-    pub(crate) fn show(self, address: SocketAddr) -> ShownAddress {
-        ShownAddress { address, policy: self.0 }
-    }
-}
-
-/// An address on its way into a log.
-pub(crate) struct ShownAddress {
-    address: SocketAddr,
-    policy: LogAddresses,
-}
-
-impl fmt::Display for ShownAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.policy {
-            LogAddresses::Redacted => moim_wire::Redacted(self.address).fmt(f),
-            LogAddresses::Full => self.address.fmt(f),
-        }
-    }
 }

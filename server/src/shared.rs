@@ -6,9 +6,9 @@ use crate::counters::Counters;
 use crate::gateway::Origin;
 use crate::gateway::events::EventLinks;
 use crate::gateway::hub::HubHandle;
-use crate::log::AddressLog;
 use crate::strangers::Strangers;
 use crate::turn::Turn;
+use moim_wire::Privacy;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) is_open: bool,
     /// Whether the certificate is of an authority, so that browsers need not ask.
     pub(crate) is_certificate_trusted: AtomicBool,
-    pub(crate) addresses: AddressLog,
+    pub(crate) addresses: Privacy,
     pub(crate) verifier: Verifier,
     pub(crate) hub: HubHandle,
     pub(crate) turn: Turn,
@@ -48,7 +48,7 @@ impl Shared {
             allowed_origins: config.allowed_origins.clone(),
             is_open: config.is_open(),
             is_certificate_trusted: AtomicBool::new(is_certificate_trusted),
-            addresses: AddressLog(config.log.addresses),
+            addresses: config.log.addresses.privacy(),
             verifier: Verifier::new(&config.keys),
             hub,
             turn,

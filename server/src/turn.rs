@@ -78,6 +78,7 @@ impl Turn {
             dtls: identity.certificate.dtls_identity(),
             turn,
             quota,
+            privacy: config.log.addresses.privacy(),
         })?;
         unchanging.log(config.turn.relay);
         let inner = Inner {
@@ -130,6 +131,11 @@ impl Turn {
         if let Some(Err(error)) = self.with(Relay::drain) {
             tracing::error!(%error, "a part of the relay does not drain");
         }
+    }
+
+    /// Whether all of the relay works. It is whole when it has stopped as it should, too.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.with(Relay::is_whole).unwrap_or(true)
     }
 
     /// How many allocations there are, as of a moment ago.

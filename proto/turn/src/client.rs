@@ -141,6 +141,15 @@ impl Client {
         Ok(())
     }
 
+    /// Asks whether the allocation is still there, by refreshing it before that is due: a server that has restarted knows nothing of it.
+    /// If it is not, [`Event::Failed`] follows.
+    pub fn refresh(&mut self, now: Instant) -> Result<(), RequestError> {
+        self.clock = now;
+        self.allocation_mut().ok_or(RequestError::NotAllocated)?.hasten_refresh(now);
+        self.refresh_what_is_due(now);
+        Ok(())
+    }
+
     /// Gives the allocation back. [`Event::Released`] follows in any case, at the latest when the server does not answer.
     pub fn release(&mut self, now: Instant) -> Result<(), RequestError> {
         self.clock = now;
@@ -170,6 +179,11 @@ impl Client {
     /// Lets the permission of a peer lapse: the server takes it back within five minutes (RFC 8656 §9).
     pub fn remove_permission(&mut self, peer: IpAddr) {
         self.peers.drop_permission(peer);
+    }
+
+    /// Whether the server has said that it lets a peer through, and that still holds.
+    pub fn permits(&self, peer: IpAddr, now: Instant) -> bool {
+        self.allocation().is_some() && self.peers.permits(peer, now)
     }
 
     /// Binds a channel to a peer, which makes what goes to and fro shorter, and lets the peer through.

@@ -8,7 +8,6 @@ use moim_turn::quota::{Lease, QuotaReached};
 use moim_turn::server::{AllocateError, AllocateRequest, Event, Freed, PortWanted, Relayed, Wanted};
 use moim_turn::{AddressFamily, AllocationId, Now, PerFamily, RelayId, ReservationToken};
 use moim_udp::{Interest, PeerError};
-use moim_wire::Redacted;
 use std::sync::PoisonError;
 use std::time::Instant;
 
@@ -20,7 +19,7 @@ impl Router {
         let five_tuple = *request.five_tuple();
         let reservation = request.wanted().find_map(reservation);
         let (bound, outcome) = match self.admit(&request) {
-            Ok(lease) => self.bind(&request, lease),
+            Ok(lease) => self.bind(&request, lease, now.at),
             Err(quota) => (PerFamily::default(), Err(AllocateError::Quota(quota))),
         };
         let allocated = self.server.allocate(request, outcome, now.at, self.plan.out());
@@ -54,7 +53,7 @@ impl Router {
             Event::ReservationExpired(token) => self.ends.release_reserved(token),
             Event::Allocated { id, five_tuple, username, transport, .. } => {
                 self.clients.set_allocated(&five_tuple, true, now);
-                let (client, username) = (Redacted(five_tuple.client), Redacted(username));
+                let (client, username) = (self.privacy.show(five_tuple.client), self.privacy.show(username));
                 let via = five_tuple.transport.as_str();
                 let allocation = self.known_as(id);
                 tracing::info!(%allocation, %client, via, %username, ?transport, "allocated");
@@ -62,7 +61,7 @@ impl Router {
             Event::Moved { id, from, to } => {
                 self.clients.set_allocated(&from, false, now);
                 self.clients.set_allocated(&to, true, now);
-                let (from, to) = (Redacted(from.client), Redacted(to.client));
+                let (from, to) = (self.privacy.show(from.client), self.privacy.show(to.client));
                 let allocation = self.known_as(id);
                 tracing::info!(%allocation, %from, %to, "a client has moved");
             }
@@ -89,7 +88,7 @@ impl Router {
         if let Some(lease) = lease {
             self.release(lease);
         }
-        let (client, username) = (Redacted(five_tuple.client), Redacted(username));
+        let (client, username) = (self.privacy.show(five_tuple.client), self.privacy.show(username));
         let allocation = self.known_as(id);
         tracing::info!(
             %allocation,
@@ -118,6 +117,7 @@ impl Router {
         &mut self,
         request: &AllocateRequest,
         lease: Lease,
+        now: Instant,
     ) -> (PerFamily<Option<Bound>>, Result<Relayed, AllocateError>) {
         let mut bound = PerFamily::default();
         let mut addresses = PerFamily::default();
@@ -128,7 +128,10 @@ impl Router {
                     *bound.of_mut(wanted.family) = Some(one);
                 }
                 Err(error @ BindError::System(_)) => {
-                    tracing::warn!(%error, source = ?std::error::Error::source(&error), "no relayed address");
+                    if let Some(untold) = self.bind_warning.due(now) {
+                        let source = std::error::Error::source(&error);
+                        tracing::warn!(%error, ?source, untold, "no relayed address");
+                    }
                 }
                 Err(BindError::NoPort | BindError::Unsupported) => {}
             }

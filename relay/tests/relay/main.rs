@@ -433,6 +433,7 @@ fn config(listen: &[&str], shards: u16) -> RelayConfig {
         dtls: None,
         turn: Arc::new(turn),
         quota: quota::Limits::default(),
+        privacy: moim_wire::Privacy::default(),
     }
 }
 

@@ -64,8 +64,10 @@ enum Received {
     Frame(Result<ClientFrame, FrameError>),
     /// What follows cannot be made sense of.
     TooLarge(FrameError),
-    /// The page was closed.
-    GoingAway,
+    /// The client has closed the WebSocket.
+    Closed {
+        is_going_away: bool,
+    },
 }
 
 async fn serve(socket: &mut WebSocket, shared: &Shared, client: LinkClient) -> Result<(), Disconnected> {
@@ -81,7 +83,7 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, client: LinkClient) -> R
     let (first, is_broken) = match first {
         Received::Frame(frame) => (frame, false),
         Received::TooLarge(error) => (Err(error), true),
-        Received::GoingAway => return Err(Disconnected),
+        Received::Closed { .. } => return answer_close(socket).await,
     };
     let hello = match expect_hello(first) {
         Ok(hello) => hello,
@@ -107,9 +109,11 @@ async fn serve(socket: &mut WebSocket, shared: &Shared, client: LinkClient) -> R
                     }
                     return linger(socket).await;
                 }
-                Received::GoingAway => {
-                    link.note_client_gone();
-                    return Err(Disconnected);
+                Received::Closed { is_going_away } => {
+                    if is_going_away {
+                        link.note_client_gone();
+                    }
+                    return answer_close(socket).await;
                 }
             },
         }
@@ -127,13 +131,11 @@ async fn receive(socket: &mut WebSocket, frame_len_max: usize) -> Result<Receive
             }))),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
             Some(Err(error)) if is_capacity(&error) => Ok(Received::TooLarge(too_large(frame_len_max))),
-            Some(Ok(Message::Close(close))) => {
-                // RFC 6455 §5.5.1: the answer is written by the library as it is asked for what comes next.
-                let _ = timeout(CLOSE_TIMEOUT, socket.recv()).await;
+            // Told at once: while it were answered here, something to send could make the caller forget that it was asked.
+            Some(Ok(Message::Close(close))) => Ok(Received::Closed {
                 // RFC 6455 §7.4.1: this is what a browser says as it leaves a page, and only then.
-                let is_going_away = close.is_some_and(|close| close.code == close_code::AWAY);
-                if is_going_away { Ok(Received::GoingAway) } else { Err(Disconnected) }
-            }
+                is_going_away: close.is_some_and(|close| close.code == close_code::AWAY),
+            }),
             Some(Err(_)) | None => Err(Disconnected),
         };
     }
@@ -159,6 +161,12 @@ async fn refuse(
         send(socket, frame).await?;
     }
     if is_broken { linger(socket).await } else { close(socket).await }
+}
+
+/// RFC 6455 §5.5.1: the answer is written by the library as it is asked for what comes next.
+async fn answer_close(socket: &mut WebSocket) -> Result<(), Disconnected> {
+    let _ = timeout(CLOSE_TIMEOUT, socket.recv()).await;
+    Err(Disconnected)
 }
 
 /// Says goodbye and waits for the answer, so that everything sent before has arrived.

@@ -32,7 +32,7 @@ impl App {
             .layer(from_fn_with_state(Arc::clone(&shared), origin::guard));
         let router = Router::new()
             .route("/signal/v1/ws", get(websocket::open))
-            .route("/healthz", get(|| async { plain(StatusCode::OK, "alive\n") }))
+            .route("/healthz", get(alive))
             .route("/readyz", get(ready))
             .merge(for_other_origins)
             .fallback(assets::serve)
@@ -52,6 +52,24 @@ impl App {
         };
         headers::apply(response.headers_mut(), host.as_ref(), self.shared.is_certificate_trusted());
         response
+    }
+}
+
+/// `GET /healthz`: whether the process is to be left alone.
+async fn alive(State(shared): State<Arc<Shared>>) -> Response {
+    let (status, text) = health(&shared);
+    plain(status, text)
+}
+
+/// What `/healthz` says, here and on the socket for management.
+pub(crate) fn health(shared: &Shared) -> (StatusCode, &'static str) {
+    if shared.turn.is_whole() {
+        (StatusCode::OK, "alive\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "A thread of the relay has failed. Start moim anew; the log says why it failed.\n",
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use super::guard;
 use super::metrics::{self, CONTENT_TYPE};
 use super::view::{Allocations, Failure, Reloaded, Stats};
 use crate::config::Secret;
+use crate::http::app::health;
 use crate::reload::{ReloadError, Reloader};
 use crate::shared::Shared;
 use axum::Router;
@@ -43,7 +44,7 @@ impl Api {
             .route("/api/reload", post(reload))
             .layer(from_fn_with_state(self.clone(), guard))
             // Whoever watches whether the process lives need not be trusted with more.
-            .route("/healthz", get(async || (StatusCode::OK, "alive\n")))
+            .route("/healthz", get(async |State(api): State<Self>| health(&api.shared)))
             .fallback(async || failure(StatusCode::NOT_FOUND, "There is nothing here. See docs/ops/turn.md."))
             .with_state(self)
     }

@@ -40,6 +40,11 @@ impl Allocation {
         self.refresh_at = Some(now + renewal(lifetime));
     }
 
+    /// It is to be refreshed now, unless that is under way.
+    pub(super) fn hasten_refresh(&mut self, now: Instant) {
+        self.refresh_at = self.refresh_at.map(|at| at.min(now));
+    }
+
     /// Whether it is to be refreshed now; it is the caller's to do so.
     pub(super) fn take_refresh(&mut self, now: Instant) -> bool {
         self.refresh_at.take_if(|at| *at <= now).is_some()

@@ -79,7 +79,8 @@ impl Server {
             PortWish::Any => PortWanted::Any,
             PortWish::Even => PortWanted::Even,
             PortWish::EvenWithNext => {
-                PortWanted::EvenWithNext(self.new_token().ok_or(Refusal::InsufficientCapacity)?)
+                let token = self.new_token(asked.realm, asked.user.username());
+                PortWanted::EvenWithNext(token.ok_or(Refusal::InsufficientCapacity)?)
             }
             PortWish::Reserved(token) => PortWanted::Reserved(token),
         };

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How long an address is kept for a later Allocate (RFC 8656 §7.2 wants at least 30 s).
 pub(super) const RESERVATION_LIFETIME: Duration = Duration::from_secs(30);
+/// How many addresses are kept for one user at a time, so that nobody holds them all.
+const RESERVATIONS_PER_USER_MAX: usize = 8;
 
 /// An address that is kept for a later Allocate, by the token it is asked for with (RFC 8656 §7.2).
 #[derive(Debug)]
@@ -19,9 +21,11 @@ pub(super) struct Reservation {
 
 impl Server {
     /// A token that no address is kept by. [`None`]: there are as many as there may be.
-    pub(super) fn new_token(&mut self) -> Option<ReservationToken> {
+    pub(super) fn new_token(&mut self, realm: RealmId, username: &str) -> Option<ReservationToken> {
         let Limits { reservations_max, .. } = self.config.limits;
-        if self.reservations.len() >= reservations_max {
+        // There are few enough to be counted.
+        let own = self.reservations.values().filter(|one| one.realm == realm && *one.username == *username);
+        if self.reservations.len() >= reservations_max || own.count() >= RESERVATIONS_PER_USER_MAX {
             return None;
         }
         let token = self.shards.own_reservation(self.random.next_u64());

@@ -85,6 +85,21 @@ fn there_are_only_so_many_reservations() {
 }
 
 #[test]
+fn one_user_cannot_have_all_reservations() {
+    let mut world = World::default();
+    let codes: Vec<_> = (0..9)
+        .map(|port| {
+            let client = world.client(&format!("203.0.113.7:{}", 4000 + port));
+            reserve(&mut world, &client).code()
+        })
+        .collect();
+    let boris = world.client_by(Transport::Udp, BORIS, USERS[1]);
+
+    assert_eq!(codes, [0, 0, 0, 0, 0, 0, 0, 0, 508]);
+    assert_eq!(reserve(&mut world, &boris).code(), 0);
+}
+
+#[test]
 fn a_token_of_another_shard_is_passed_on_once_the_client_is_known() {
     let shards = |own| Shards::new(2, ShardId(own)).unwrap();
     let mut here = World::of_shard(config(), shards(0));
