@@ -1,7 +1,8 @@
-//! The attributes of RFC 8489 §14, and what an attribute defined elsewhere implements to be one.
+//! The attributes of RFC 8489 §14 and of ICE (RFC 8445 §16.1), and what an attribute defined elsewhere implements to be one.
 
 mod address;
 mod error_code;
+mod ice;
 mod password_algorithm;
 mod text;
 mod user_hash;
@@ -12,6 +13,7 @@ use std::fmt;
 
 pub use address::{AlternateServer, MappedAddress, XorMappedAddress, decode_xor_address, encode_xor_address};
 pub use error_code::{ErrorCode, UNKNOWN_ATTRIBUTES_MAX, UnknownAttributes};
+pub use ice::{IceControlled, IceControlling, Priority, UseCandidate};
 pub use password_algorithm::{AlgorithmNumber, PasswordAlgorithm, PasswordAlgorithms};
 pub use text::{AlternateDomain, Nonce, Realm, Software, Username};
 pub use user_hash::UserHash;
@@ -60,6 +62,10 @@ impl AttributeType {
     pub const USERHASH: Self = Self(0x001e);
     /// XOR-MAPPED-ADDRESS (RFC 8489 §14.2).
     pub const XOR_MAPPED_ADDRESS: Self = Self(0x0020);
+    /// PRIORITY (RFC 8445 §16.1).
+    pub const PRIORITY: Self = Self(0x0024);
+    /// USE-CANDIDATE (RFC 8445 §16.1).
+    pub const USE_CANDIDATE: Self = Self(0x0025);
     /// PASSWORD-ALGORITHMS (RFC 8489 §14.11).
     pub const PASSWORD_ALGORITHMS: Self = Self(0x8002);
     /// ALTERNATE-DOMAIN (RFC 8489 §14.16).
@@ -70,6 +76,10 @@ impl AttributeType {
     pub const ALTERNATE_SERVER: Self = Self(0x8023);
     /// FINGERPRINT (RFC 8489 §14.7).
     pub const FINGERPRINT: Self = Self(0x8028);
+    /// ICE-CONTROLLED (RFC 8445 §16.1).
+    pub const ICE_CONTROLLED: Self = Self(0x8029);
+    /// ICE-CONTROLLING (RFC 8445 §16.1).
+    pub const ICE_CONTROLLING: Self = Self(0x802a);
 
     /// Whether a receiver that does not know the attribute must refuse the message, rather than pass over the
     /// attribute (RFC 8489 §14).

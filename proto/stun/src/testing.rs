@@ -1,8 +1,9 @@
 //! What must hold for any bytes whatsoever: for the tests and for the fuzzer.
 
 use crate::attribute::{
-    AlternateDomain, AlternateServer, ErrorCode, MappedAddress, Nonce, PasswordAlgorithm, PasswordAlgorithms,
-    Realm, Software, UnknownAttributes, UserHash, Username, XorMappedAddress,
+    AlternateDomain, AlternateServer, ErrorCode, IceControlled, IceControlling, MappedAddress, Nonce,
+    PasswordAlgorithm, PasswordAlgorithms, Priority, Realm, Software, UnknownAttributes, UseCandidate,
+    UserHash, Username, XorMappedAddress,
 };
 use crate::binding::{Handled, RESPONSE_LEN_MAX, Server};
 use crate::discovery::{self, Disclosure, Endpoint, Endpoints, ServerConfig};
@@ -42,6 +43,10 @@ fn read_everything(message: &Message<'_>) {
     let _ = message.get::<UserHash>();
     let _ = message.get::<ErrorCode<'_>>();
     let _ = message.get::<UnknownAttributes>();
+    let _ = message.get::<Priority>();
+    let _ = message.get::<UseCandidate>();
+    let _ = message.get::<IceControlled>();
+    let _ = message.get::<IceControlling>();
     let _ = message.get::<PasswordAlgorithm<'_>>();
     if let Ok(Some(algorithms)) = message.get::<PasswordAlgorithms<'_>>() {
         assert!(algorithms.iter().count() <= message.as_bytes().len() / 4);

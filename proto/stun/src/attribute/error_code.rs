@@ -25,6 +25,8 @@ impl<'a> ErrorCode<'a> {
     pub const UNKNOWN_ATTRIBUTE: Self = Self { code: 420, reason: "" };
     /// 438: the nonce is no longer valid; use the new one.
     pub const STALE_NONCE: Self = Self { code: 438, reason: "" };
+    /// 487: both agents believe themselves controlling, or both controlled (RFC 8445 §7.3.1.1).
+    pub const ROLE_CONFLICT: Self = Self { code: 487, reason: "" };
     /// 500: a temporary failure of the server.
     pub const SERVER_ERROR: Self = Self { code: 500, reason: "" };
 
