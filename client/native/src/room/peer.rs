@@ -1,0 +1,564 @@
+//! The connection to one participant over any number of attempts: when to begin, to look for another path, to begin anew.
+
+use super::attempt::{Attempt, AttemptEvent, AttemptOptions};
+use super::control::Control;
+use super::negotiation::begins_attempt;
+use crate::connection::NetworkCounters;
+use crate::media::{Delivery, LocalTrack, RemoteSink};
+use crate::room::ConnectionSettings;
+use crate::signal::SignalSender;
+use moim_peer::PeerConnectionState;
+use moim_peer::stats::StatsReport;
+use moim_signal::id::{ParticipantId, PeerConnectionId, TrackId};
+use moim_signal::message::{ClientMessage, IceCandidate, MidTrack};
+use moim_wire::Bitrate;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// How long a connection may be interrupted before another path is looked for.
+const INTERRUPTED_TIME_MAX: Duration = Duration::from_secs(3);
+/// How long an attempt, or a search for another path, may take before all begins anew.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
+/// How much later the side acts that did not begin: usually it need not act at all.
+const SECOND_DELAY: Duration = Duration::from_secs(4);
+/// Attempts one after another without success (about a quarter of an hour), before only the return of the server, or a change of the network, begins another.
+const ATTEMPTS_MAX: u32 = 40;
+/// The rest after a first failure, doubled with each further one, and the longest.
+const REST_FIRST: Duration = Duration::from_millis(500);
+const REST_MAX: Duration = Duration::from_secs(20);
+/// Ids of dropped attempts that are still known as such.
+const RETIRED_MAX: usize = 16;
+/// Messages that may wait for the server. An attempt whose messages do not fit is of no use any more.
+const OUTGOING_MAX: usize = 256;
+/// Frames that may wait to be sent.
+const FRAMES_MAX: usize = 64;
+
+/// A message about a connection, as the other side sent it.
+#[derive(Debug)]
+pub(super) enum PeerMessage {
+    Offer { sdp: String, tracks: Vec<MidTrack> },
+    Answer { sdp: String, tracks: Vec<MidTrack> },
+    Candidate(IceCandidate),
+    EndOfCandidates { ufrag: Option<String> },
+}
+
+/// What a peer is told.
+#[derive(Debug)]
+pub(super) enum PeerCommand {
+    /// The other side has sent a message.
+    Message(PeerConnectionId, PeerMessage),
+    /// Frames of a track of theirs go here.
+    Attach(TrackId, RemoteSink),
+    /// A track of theirs is gone.
+    Detach(TrackId),
+    /// Sends a control message. The answer is whether that was possible.
+    Control(Control, oneshot::Sender<bool>),
+    /// The server can be reached again.
+    Check,
+    /// Asks how the connection is.
+    Stats(oneshot::Sender<Option<PeerStats>>),
+}
+
+/// How a connection to a participant is.
+#[derive(Clone, Debug)]
+pub struct PeerStats {
+    /// How far it is.
+    pub state: PeerConnectionState,
+    /// What the network takes, once that is known.
+    pub target: Option<Bitrate>,
+    /// What could not be sent.
+    pub network: NetworkCounters,
+    /// Everything else, in the words of W3C webrtc-stats.
+    pub report: StatsReport,
+}
+
+/// What a peer tells.
+#[derive(Debug)]
+pub(super) enum PeerReport {
+    /// The connection is so far.
+    State(PeerConnectionState),
+    /// A control message came.
+    Control(Control),
+    /// This machine has other addresses than before.
+    NetworkChanged,
+}
+
+/// What a peer needs.
+pub(super) struct PeerOptions {
+    pub(super) remote: ParticipantId,
+    pub(super) is_polite: bool,
+    /// Whether this side makes the first offer.
+    pub(super) begins: bool,
+    pub(super) settings: Arc<ConnectionSettings>,
+    pub(super) signal: SignalSender,
+    /// What to send, as it is now. Ends when the room is left.
+    pub(super) media: watch::Receiver<Vec<LocalTrack>>,
+    /// The STUN and TURN servers, as they are now.
+    pub(super) servers: watch::Receiver<crate::IceServers>,
+    /// Whether messages reach the server just now.
+    pub(super) online: watch::Receiver<bool>,
+    pub(super) reports: Reports,
+}
+
+/// Where reports of peers go. States have a way of their own: whoever floods the room with control messages keeps it from hearing those,
+/// and not from hearing how the connections to others are.
+#[derive(Clone, Debug)]
+pub(super) struct Reports {
+    states: mpsc::Sender<(ParticipantId, PeerReport)>,
+    controls: mpsc::Sender<(ParticipantId, PeerReport)>,
+}
+
+/// Reports as they come, states first.
+#[derive(Debug)]
+pub(super) struct Reported {
+    states: mpsc::Receiver<(ParticipantId, PeerReport)>,
+    controls: mpsc::Receiver<(ParticipantId, PeerReport)>,
+}
+
+/// A way for reports, of which so many may wait.
+pub(super) fn reports(len_max: usize) -> (Reports, Reported) {
+    let (states, states_of) = mpsc::channel(len_max);
+    let (controls, controls_of) = mpsc::channel(len_max);
+    (Reports { states, controls }, Reported { states: states_of, controls: controls_of })
+}
+
+impl Reports {
+    fn send(&self, from: &ParticipantId, report: PeerReport) {
+        let way = match report {
+            PeerReport::State(_) | PeerReport::NetworkChanged => &self.states,
+            PeerReport::Control(_) => &self.controls,
+        };
+        // What is lost is a line of chat, which goes through the server when it is not confirmed, or a state, which the next one
+        // replaces.
+        if way.try_send((from.clone(), report)).is_err() {
+            tracing::debug!("the room is too busy to hear of a peer");
+        }
+    }
+}
+
+impl Reported {
+    /// The next one. May be given up and begun again.
+    pub(super) async fn recv(&mut self) -> Option<(ParticipantId, PeerReport)> {
+        tokio::select! {
+            biased;
+            Some(state) = self.states.recv() => Some(state),
+            control = self.controls.recv() => control,
+        }
+    }
+}
+
+/// What to do when time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// Look for another path.
+    Restart,
+    /// Begin under another id.
+    Again,
+    /// Begin under another id, unless the search for another path has succeeded.
+    AgainUnlessConnected,
+}
+
+/// The connection to one participant, as a task.
+pub(super) struct Peer {
+    options: PeerOptions,
+    commands: mpsc::Receiver<PeerCommand>,
+    frames: mpsc::Receiver<Delivery>,
+    deliveries: mpsc::Sender<Delivery>,
+    /// The tracks that this peer is sent.
+    tracks: Vec<LocalTrack>,
+    sinks: BTreeMap<TrackId, RemoteSink>,
+    attempt: Option<Attempt>,
+    state: PeerConnectionState,
+    target: Option<Bitrate>,
+    outgoing: VecDeque<ClientMessage>,
+    retired: VecDeque<PeerConnectionId>,
+    /// Whether this side begins again first, as it was the one to begin.
+    leads: bool,
+    failures: u32,
+    is_restarting: bool,
+    /// Whether this attempt ever was connected.
+    was_connected: bool,
+    /// The path that data went by when it last was chosen with care: the first of an attempt, or of a search.
+    path: Option<[String; 2]>,
+    timer: Option<(Instant, Then)>,
+}
+
+impl Peer {
+    /// Waits for the other side's offer, or begins, in a task of its own, until the sender of commands is dropped.
+    pub(super) fn spawn(options: PeerOptions, commands: mpsc::Receiver<PeerCommand>) {
+        let (deliveries, frames) = mpsc::channel(FRAMES_MAX);
+        let leads = options.begins;
+        let peer = Self {
+            options,
+            commands,
+            frames,
+            deliveries,
+            tracks: Vec::new(),
+            sinks: BTreeMap::new(),
+            attempt: None,
+            state: PeerConnectionState::New,
+            target: None,
+            outgoing: VecDeque::new(),
+            retired: VecDeque::new(),
+            leads,
+            failures: 0,
+            is_restarting: false,
+            was_connected: false,
+            path: None,
+            timer: None,
+        };
+        tokio::spawn(peer.run());
+    }
+
+    async fn run(mut self) {
+        self.sync_media();
+        if self.options.begins {
+            self.replace(super::random_id(), true);
+        }
+        while self.turn().await {}
+        for track in &self.tracks {
+            track.remove_peer(&self.options.remote);
+        }
+        if let Some(attempt) = self.attempt.take() {
+            attempt.close().await;
+        }
+    }
+
+    /// Waits for one thing to happen, and handles it. Returns whether to go on.
+    async fn turn(&mut self) -> bool {
+        let Self { commands, options, frames, attempt, outgoing, timer, .. } = self;
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => self.handle_command(command),
+                None => return false,
+            },
+            event = next_event(attempt) => self.handle_event(event),
+            sent = send_first(outgoing, &options.signal) => if !sent { return false },
+            delivery = frames.recv() => {
+                if let (Some(delivery), Some(attempt)) = (delivery, &mut self.attempt) {
+                    attempt.send_frame(&delivery);
+                }
+            }
+            changed = options.media.changed() => {
+                if changed.is_err() {
+                    return false;
+                }
+                self.sync_media();
+            }
+            changed = options.servers.changed() => {
+                if changed.is_err() {
+                    return false;
+                }
+                let servers = self.options.servers.borrow_and_update().clone();
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.set_servers(servers);
+                }
+            }
+            then = time_up(timer) => self.time_up(then),
+        }
+        true
+    }
+
+    fn handle_command(&mut self, command: PeerCommand) {
+        match command {
+            PeerCommand::Message(id, message) => self.handle_message(&id, message),
+            PeerCommand::Attach(track, sink) => {
+                self.sinks.insert(track, sink);
+            }
+            PeerCommand::Detach(track) => {
+                self.sinks.remove(&track);
+            }
+            PeerCommand::Control(control, answer) => {
+                let is_connected = self.state == PeerConnectionState::Connected;
+                let attempt = self.attempt.as_mut().filter(|_| is_connected);
+                // Whoever asked may have gone.
+                let _ = answer.send(attempt.is_some_and(|attempt| attempt.send_control(&control)));
+            }
+            PeerCommand::Check => self.check(false),
+            PeerCommand::Stats(answer) => {
+                let Self { state, target, .. } = *self;
+                let stats = self.attempt.as_ref().map(|attempt| PeerStats {
+                    state,
+                    target,
+                    network: attempt.network_counters(),
+                    report: attempt.stats(),
+                });
+                let _ = answer.send(stats);
+            }
+        }
+    }
+
+    fn handle_message(&mut self, id: &PeerConnectionId, message: PeerMessage) {
+        if self.attempt.as_ref().is_none_or(|attempt| attempt.id() != id) {
+            let is_own_unanswered = self
+                .attempt
+                .as_ref()
+                .is_some_and(|attempt| attempt.is_initiator() && !attempt.is_negotiated());
+            let begins = begins_attempt(self.options.is_polite, self.retired.contains(id), is_own_unanswered);
+            if !matches!(message, PeerMessage::Offer { .. }) || !begins {
+                return;
+            }
+            self.replace(id.clone(), false);
+        }
+        let Some(attempt) = &mut self.attempt else { return };
+        let handled = match message {
+            PeerMessage::Offer { sdp, tracks } => attempt.handle_offer(&sdp, &tracks),
+            PeerMessage::Answer { sdp, tracks } => attempt.handle_answer(&sdp, &tracks),
+            PeerMessage::Candidate(candidate) => attempt.handle_candidate(&candidate),
+            PeerMessage::EndOfCandidates { ufrag } => attempt.handle_end_of_candidates(ufrag.as_deref()),
+        };
+        if let Err(error) = handled {
+            tracing::warn!(%error, "a message of the other side could not be handled");
+        }
+    }
+
+    fn handle_event(&mut self, event: AttemptEvent) {
+        match event {
+            AttemptEvent::Send(message) => {
+                if self.outgoing.len() == OUTGOING_MAX {
+                    // The server has not taken anything for long: what waits is of an attempt that is over by now.
+                    self.outgoing.clear();
+                }
+                self.outgoing.push_back(*message);
+            }
+            AttemptEvent::State(state) => self.handle_state(state),
+            AttemptEvent::Frame { track, frame } => {
+                if let Some(sink) = self.sinks.get_mut(&track)
+                    && !sink.send(frame)
+                    && let Some(attempt) = &mut self.attempt
+                {
+                    attempt.request_key_frame(&track);
+                }
+            }
+            AttemptEvent::Control(control) => self.report(PeerReport::Control(control)),
+            AttemptEvent::KeyFrameRequested(track) => {
+                if let Some(track) = self.tracks.iter().find(|local| *local.id() == track) {
+                    track.request_key_frame();
+                }
+            }
+            AttemptEvent::NetworkChanged => {
+                self.report(PeerReport::NetworkChanged);
+                self.check(true);
+            }
+            AttemptEvent::Target(target) => {
+                self.target = Some(target);
+                for track in &self.tracks {
+                    track.set_target(&self.options.remote, target);
+                }
+            }
+        }
+    }
+
+    fn handle_state(&mut self, state: PeerConnectionState) {
+        let is_new = std::mem::replace(&mut self.state, state) != state;
+        match state {
+            PeerConnectionState::Connected => self.connected(),
+            PeerConnectionState::Disconnected if !self.is_restarting => {
+                self.wait(INTERRUPTED_TIME_MAX, Then::Restart);
+            }
+            // One search for another path; if that has failed as well, or there never was one, all begins anew.
+            PeerConnectionState::Failed if self.is_restarting || !self.was_connected => {
+                self.wait(rest(self.failures), Then::Again);
+            }
+            PeerConnectionState::Failed => self.wait(Duration::ZERO, Then::Restart),
+            PeerConnectionState::New
+            | PeerConnectionState::Connecting
+            | PeerConnectionState::Disconnected
+            | PeerConnectionState::Closed => {}
+        }
+        if is_new {
+            self.report(PeerReport::State(state));
+        }
+    }
+
+    fn connected(&mut self) {
+        let path = self.attempt.as_ref().and_then(Attempt::path);
+        // It goes on by what was left over from the last search when the path broke: usually a relay. There may be better by now.
+        let is_makeshift = self.was_connected && !self.is_restarting && self.path != path;
+        self.timer = None;
+        self.failures = 0;
+        self.is_restarting = false;
+        self.was_connected = true;
+        self.path = path;
+        if is_makeshift && self.leads {
+            self.restart();
+        }
+    }
+
+    /// Takes up again what was given up.
+    fn check(&mut self, has_network_changed: bool) {
+        if self.attempt.is_none() && self.failures == 0 {
+            return;
+        }
+        self.failures = 0;
+        match self.state {
+            PeerConnectionState::Connected if !has_network_changed => {}
+            // Its offer may have waited for the server until now.
+            PeerConnectionState::Disconnected if self.is_restarting && !has_network_changed => {
+                self.wait(CONNECT_TIME_MAX, Then::AgainUnlessConnected);
+            }
+            PeerConnectionState::Connected | PeerConnectionState::Disconnected => self.restart(),
+            PeerConnectionState::Failed => self.handle_state(PeerConnectionState::Failed),
+            PeerConnectionState::Closed => self.wait(Duration::ZERO, Then::Again),
+            PeerConnectionState::New | PeerConnectionState::Connecting => {}
+        }
+    }
+
+    fn time_up(&mut self, then: Then) {
+        match then {
+            // Nobody would hear of it.
+            _ if !*self.options.online.borrow() => {
+                self.wait(INTERRUPTED_TIME_MAX, then);
+            }
+            Then::Restart => self.restart(),
+            Then::AgainUnlessConnected if self.state == PeerConnectionState::Connected => {
+                self.is_restarting = false;
+                self.path = self.attempt.as_ref().and_then(Attempt::path);
+            }
+            Then::Again | Then::AgainUnlessConnected => self.again(),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.is_restarting = true;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.restart_ice();
+        }
+        self.wait(CONNECT_TIME_MAX, Then::AgainUnlessConnected);
+    }
+
+    /// Begins anew under another id.
+    fn again(&mut self) {
+        self.failures += 1;
+        if self.failures > ATTEMPTS_MAX {
+            tracing::warn!(attempts = ATTEMPTS_MAX, "no connection to a participant");
+            self.attempt = None;
+            self.handle_state(PeerConnectionState::Closed);
+            return;
+        }
+        self.replace(super::random_id(), true);
+    }
+
+    fn replace(&mut self, id: PeerConnectionId, is_initiator: bool) {
+        if let Some(before) = self.attempt.take() {
+            if self.retired.len() == RETIRED_MAX {
+                self.retired.pop_front();
+            }
+            self.retired.push_back(before.id().clone());
+            tokio::spawn(before.close());
+        }
+        self.is_restarting = false;
+        self.was_connected = false;
+        self.path = None;
+        self.target = None;
+        // What still waits is about the attempt before.
+        self.outgoing.clear();
+        let options = AttemptOptions {
+            id,
+            to: self.options.remote.clone(),
+            is_initiator,
+            is_polite: self.options.is_polite,
+            settings: Arc::clone(&self.options.settings),
+            servers: self.options.servers.borrow_and_update().clone(),
+        };
+        match Attempt::new(options) {
+            Ok(mut attempt) => {
+                attempt.set_media(&self.tracks);
+                self.attempt = Some(attempt);
+                // The other side has decoded nothing yet.
+                for track in &self.tracks {
+                    track.add_peer(&self.options.remote, self.deliveries.clone());
+                }
+                self.handle_state(PeerConnectionState::Connecting);
+            }
+            Err(error) => tracing::warn!(%error, "a connection cannot be made"),
+        }
+        self.wait(CONNECT_TIME_MAX + rest(self.failures), Then::Again);
+    }
+
+    /// Sends exactly what is published now.
+    fn sync_media(&mut self) {
+        let tracks = self.options.media.borrow_and_update().clone();
+        for gone in self.tracks.iter().filter(|gone| !tracks.iter().any(|track| track.id() == gone.id())) {
+            gone.remove_peer(&self.options.remote);
+        }
+        for new in tracks.iter().filter(|new| !self.tracks.iter().any(|track| track.id() == new.id())) {
+            new.add_peer(&self.options.remote, self.deliveries.clone());
+        }
+        self.tracks = tracks;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.set_media(&self.tracks);
+        }
+    }
+
+    fn wait(&mut self, time: Duration, then: Then) {
+        let delay = if self.leads { Duration::ZERO } else { SECOND_DELAY };
+        self.timer = Some((Instant::now() + time + delay, then));
+    }
+
+    fn report(&self, report: PeerReport) {
+        self.options.reports.send(&self.options.remote, report);
+    }
+}
+
+/// How long to rest after so many failures: nothing after none, then longer and longer.
+fn rest(failures: u32) -> Duration {
+    if failures == 0 { Duration::ZERO } else { REST_MAX.min(REST_FIRST * 2_u32.pow(failures.min(10))) }
+}
+
+async fn next_event(attempt: &mut Option<Attempt>) -> AttemptEvent {
+    match attempt {
+        Some(attempt) => attempt.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends the first message that waits, if the server takes it. Returns whether there still is a session.
+async fn send_first(outgoing: &mut VecDeque<ClientMessage>, signal: &SignalSender) -> bool {
+    if outgoing.is_empty() {
+        return std::future::pending().await;
+    }
+    // Nothing is taken from the queue before there is a place for it.
+    let Some(place) = signal.reserve().await else { return false };
+    if let Some(message) = outgoing.pop_front() {
+        place.send(message);
+    }
+    true
+}
+
+async fn time_up(timer: &mut Option<(Instant, Then)>) -> Then {
+    match *timer {
+        Some((at, then)) => {
+            sleep_until(at).await;
+            *timer = None;
+            then
+        }
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Control, ParticipantId, PeerConnectionState, PeerReport, reports};
+
+    #[tokio::test]
+    async fn a_flood_of_one_leaves_word_of_others() {
+        let (reports, mut reported) = reports(4);
+        let (flooding, other) = (ParticipantId::new("p_1"), ParticipantId::new("p_2"));
+        for _ in 0..100 {
+            reports.send(&flooding, PeerReport::Control(Control::ChatReceived { id: "1".into() }));
+        }
+
+        reports.send(&other, PeerReport::State(PeerConnectionState::Connected));
+
+        let first = reported.recv().await;
+        assert!(
+            matches!(&first, Some((from, PeerReport::State(PeerConnectionState::Connected))) if *from == other),
+            "{first:?}"
+        );
+        assert!(matches!(reported.recv().await, Some((from, PeerReport::Control(_))) if from == flooding));
+    }
+}

@@ -1,0 +1,560 @@
+//! The task that holds a room: it hears the server and the peers, and tells the application.
+
+use super::chat::{Chat, Relayed};
+use super::control::Control;
+use super::negotiation::is_polite;
+use super::peer::{
+    Peer, PeerCommand, PeerMessage, PeerOptions, PeerReport, PeerStats, Reported, Reports, reports,
+};
+use super::state::RoomState;
+use super::{ChatLine, ConnectionSettings, RoomEvent, random_hex};
+use crate::connection::IceServers;
+use crate::error::{Error, SignalError};
+use crate::media::{LocalTrack, RemoteTrack};
+use crate::signal::{SessionEvent, SignalSender, SignalSession};
+use moim_signal::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId};
+use moim_signal::message::{
+    ClientMessage, IceServer, LeaveReason, ParticipantDescription, ServerMessage, SignalLimits,
+    TrackDescription,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+/// Commands that may wait for a peer. Its task waits for nobody, so that there are never many.
+const PEER_COMMANDS_MAX: usize = 256;
+/// Reports of peers that may wait for the room.
+const REPORTS_MAX: usize = 512;
+/// Others in a room that there are connections to, each with sockets of its own. Of further ones, this participant knows nothing.
+const REMOTES_MAX: usize = 256;
+/// Tracks of one participant that count.
+const TRACKS_MAX: usize = 64;
+/// The least time between two requests for fresh credentials: a server that hands out short ones is not pestered.
+const REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(10);
+
+/// What the application asks of a room.
+#[derive(Debug)]
+pub(super) enum Command {
+    Publish(LocalTrack),
+    Unpublish(TrackId),
+    /// The answer is what has to go through the server, if anything.
+    Chat {
+        text: String,
+        to: Option<ParticipantId>,
+        answer: oneshot::Sender<Option<Relayed>>,
+    },
+    Stats(ParticipantId, oneshot::Sender<Option<PeerStats>>),
+}
+
+/// What a room is made with.
+pub(super) struct TaskOptions {
+    pub(super) room: RoomName,
+    pub(super) name: String,
+    pub(super) metadata: Option<String>,
+    /// What `{host}` stands for in the URIs of ICE servers.
+    pub(super) host: String,
+    pub(super) settings: Arc<ConnectionSettings>,
+    pub(super) session: SignalSession,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) events: mpsc::Sender<RoomEvent>,
+    pub(super) ready: Ready,
+}
+
+type Ready = oneshot::Sender<Result<watch::Receiver<RoomState>, Error>>;
+
+/// Somebody else in the room.
+struct Remote {
+    description: ParticipantDescription,
+    commands: mpsc::Sender<PeerCommand>,
+}
+
+/// What comes back from requests that the room itself has made.
+enum Answer {
+    /// It may not join.
+    JoinRefused(SignalError),
+    /// The servers were looked up.
+    Servers(IceServers),
+}
+
+pub(super) struct Task {
+    options: TaskOptions,
+    signal: SignalSender,
+    remotes: BTreeMap<ParticipantId, Remote>,
+    local: Option<ParticipantDescription>,
+    limits: Option<SignalLimits>,
+    state: Option<watch::Sender<RoomState>>,
+    ready: Option<Ready>,
+    chat: Chat,
+    media: watch::Sender<Vec<LocalTrack>>,
+    servers: watch::Sender<IceServers>,
+    online: watch::Sender<bool>,
+    reports: Reports,
+    answers: mpsc::Sender<Answer>,
+    refresh_due: Option<Instant>,
+    /// What looks up the servers that were announced last. There is one at a time: names of before are of no use any more, and must not take the
+    /// place of later ones.
+    lookup: JoinSet<()>,
+}
+
+/// Whether to go on.
+type GoOn = bool;
+
+impl Task {
+    pub(super) fn spawn(mut options: TaskOptions) {
+        let (reports, reported) = reports(REPORTS_MAX);
+        let (answers, answered) = mpsc::channel(8);
+        let (ready, _) = oneshot::channel();
+        let ready = Some(std::mem::replace(&mut options.ready, ready));
+        let task = Self {
+            signal: options.session.sender(),
+            options,
+            remotes: BTreeMap::new(),
+            local: None,
+            limits: None,
+            state: None,
+            ready,
+            chat: Chat::default(),
+            media: watch::Sender::new(Vec::new()),
+            servers: watch::Sender::new(IceServers::default()),
+            online: watch::Sender::new(true),
+            reports,
+            answers,
+            refresh_due: None,
+            lookup: JoinSet::new(),
+        };
+        tokio::spawn(task.run(reported, answered));
+    }
+
+    async fn run(mut self, mut reported: Reported, mut answered: mpsc::Receiver<Answer>) {
+        loop {
+            let chat_due = self.chat.poll_timeout().map(Instant::from_std);
+            let goes_on = tokio::select! {
+                event = self.options.session.next() => match event {
+                    Some(event) => self.handle_session(event).await,
+                    None => false,
+                },
+                command = self.options.commands.recv() => match command {
+                    Some(command) => {
+                        self.handle_command(command).await;
+                        true
+                    }
+                    // The room was dropped.
+                    None => false,
+                },
+                Some((from, report)) = reported.recv() => self.handle_report(from, report).await,
+                Some(answer) = answered.recv() => self.handle_answer(answer).await,
+                () = until(chat_due) => {
+                    self.relay_overdue();
+                    true
+                }
+                () = until(self.refresh_due) => {
+                    self.refresh_due = None;
+                    self.tell_server(ClientMessage::RefreshIceServers);
+                    true
+                }
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    async fn handle_session(&mut self, event: SessionEvent) -> GoOn {
+        match event {
+            SessionEvent::Begun(limits) => {
+                self.limits = Some(limits);
+                self.online.send_replace(true);
+                self.join();
+                true
+            }
+            SessionEvent::Interrupted(reason) => {
+                self.online.send_replace(false);
+                self.tell(RoomEvent::Reconnecting(reason)).await
+            }
+            SessionEvent::Resumed => {
+                self.online.send_replace(true);
+                self.command_all(|| PeerCommand::Check);
+                self.tell(RoomEvent::Reconnected).await
+            }
+            SessionEvent::Message(message) => self.handle_message(*message).await,
+            SessionEvent::Ended(error) => self.end(error).await,
+        }
+    }
+
+    /// Enters the room: for the first time, or again after the server has forgotten this session.
+    fn join(&self) {
+        let join = ClientMessage::Join {
+            room: self.options.room.clone(),
+            name: self.local.as_ref().map_or(&self.options.name, |local| &local.name).clone(),
+            metadata: self.options.metadata.clone(),
+        };
+        let (signal, answers) = (self.signal.clone(), self.answers.clone());
+        tokio::spawn(async move {
+            match signal.request(join).await {
+                // Another session has begun, and joins as well.
+                Ok(()) | Err(SignalError::Lost) => {}
+                // The room may be gone.
+                Err(error) => drop(answers.send(Answer::JoinRefused(error)).await),
+            }
+        });
+    }
+
+    async fn handle_message(&mut self, message: ServerMessage) -> GoOn {
+        match message {
+            ServerMessage::Joined { participant, participants, ice_servers, .. } => {
+                return self.handle_joined(participant, participants, ice_servers).await;
+            }
+            ServerMessage::IceServers { ice_servers, .. } => self.take_servers(ice_servers),
+            ServerMessage::Left { reason } => return self.handle_left(reason).await,
+            ServerMessage::ParticipantJoined { participant } => return self.add(participant, false).await,
+            ServerMessage::ParticipantUpdated { participant } => return self.update(participant).await,
+            ServerMessage::ParticipantLeft { participant, reason } => {
+                return self.remove(&participant, reason).await;
+            }
+            ServerMessage::Offer { from, connection, sdp, tracks } => {
+                self.pass_on(&from, connection, PeerMessage::Offer { sdp, tracks });
+            }
+            ServerMessage::Answer { from, connection, sdp, tracks } => {
+                self.pass_on(&from, connection, PeerMessage::Answer { sdp, tracks });
+            }
+            ServerMessage::Candidate { from, connection, candidate } => {
+                self.pass_on(&from, connection, PeerMessage::Candidate(candidate));
+            }
+            ServerMessage::EndOfCandidates { from, connection, username_fragment } => {
+                self.pass_on(&from, connection, PeerMessage::EndOfCandidates { ufrag: username_fragment });
+            }
+            ServerMessage::Chat { id, from, to, text } => {
+                return self.hear(&from, id.as_str(), text, to.is_some()).await;
+            }
+            ServerMessage::Draining { grace_ms } => {
+                return self.tell(RoomEvent::Draining(Duration::from_millis(u64::from(grace_ms)))).await;
+            }
+            // Whoever made the request hears of it.
+            ServerMessage::Error { .. } => {}
+        }
+        true
+    }
+
+    async fn handle_joined(
+        &mut self,
+        local: ParticipantDescription,
+        participants: Vec<ParticipantDescription>,
+        servers: Vec<IceServer>,
+    ) -> GoOn {
+        // Media of the room before went on until here; now everybody has another id and makes new connections.
+        let before: Vec<_> = self.remotes.keys().cloned().collect();
+        for id in before {
+            if !self.remove(&id, LeaveReason::ServerShutdown).await {
+                return false;
+            }
+        }
+        let is_again = self.local.replace(local).is_some();
+        self.take_servers(servers);
+        if is_again {
+            for track in self.media.borrow().iter() {
+                self.tell_server(ClientMessage::Publish { track: track.description().clone() });
+            }
+        }
+        self.show();
+        if let (Some(ready), Some(state)) = (self.ready.take(), &self.state)
+            && ready.send(Ok(state.subscribe())).is_err()
+        {
+            return false;
+        }
+        for other in participants {
+            if !self.add(other, true).await {
+                return false;
+            }
+        }
+        !is_again || self.tell(RoomEvent::Reconnected).await
+    }
+
+    async fn handle_left(&mut self, reason: LeaveReason) -> GoOn {
+        match reason {
+            // The link will close, and the session be taken up again wherever the server is then.
+            LeaveReason::ServerShutdown => true,
+            LeaveReason::Left
+            | LeaveReason::TimedOut
+            | LeaveReason::Kicked
+            | LeaveReason::RoomClosed
+            | LeaveReason::Replaced
+            | LeaveReason::Dropped => self.end(SignalError::Removed(reason)).await,
+        }
+    }
+
+    async fn handle_answer(&mut self, answer: Answer) -> GoOn {
+        match answer {
+            Answer::JoinRefused(error) => self.end(error).await,
+            Answer::Servers(servers) => {
+                self.servers.send_replace(servers);
+                true
+            }
+        }
+    }
+
+    async fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Publish(track) => self.media.send_modify(|tracks| tracks.push(track)),
+            Command::Unpublish(id) => {
+                self.media.send_modify(|tracks| tracks.retain(|track| *track.id() != id));
+            }
+            Command::Chat { text, to, answer } => self.send_chat(text, to, answer).await,
+            Command::Stats(participant, answer) => {
+                if let Some(remote) = self.remotes.get(&participant) {
+                    // Without an answer, there is none.
+                    let _ = remote.commands.try_send(PeerCommand::Stats(answer));
+                }
+            }
+        }
+    }
+
+    async fn handle_report(&mut self, from: ParticipantId, report: PeerReport) -> GoOn {
+        match report {
+            PeerReport::State(state) => {
+                if !self.remotes.contains_key(&from) {
+                    return true;
+                }
+                self.tell(RoomEvent::ConnectionState(from, state)).await
+            }
+            PeerReport::NetworkChanged => {
+                self.options.session.check();
+                true
+            }
+            PeerReport::Control(Control::ChatReceived { id }) => {
+                self.chat.confirmed(&id, &from);
+                true
+            }
+            PeerReport::Control(Control::Chat { id, text, private }) => {
+                // A repetition is confirmed too: the confirmation before may be what was lost.
+                self.control(&from, Control::ChatReceived { id: id.clone() });
+                self.hear(&from, &id, text, private).await
+            }
+        }
+    }
+
+    /// Somebody is there. `begins`: they were there before, so this side makes the connection.
+    async fn add(&mut self, description: ParticipantDescription, begins: bool) -> GoOn {
+        let Some(local) = &self.local else { return true };
+        if self.remotes.contains_key(&description.id) {
+            return self.update(description).await;
+        }
+        if self.remotes.len() >= REMOTES_MAX {
+            tracing::warn!(limit = REMOTES_MAX, "a participant was passed over: there are too many");
+            return true;
+        }
+        let (commands, inbox) = mpsc::channel(PEER_COMMANDS_MAX);
+        let options = PeerOptions {
+            remote: description.id.clone(),
+            is_polite: is_polite(&local.id, &description.id),
+            begins,
+            settings: Arc::clone(&self.options.settings),
+            signal: self.signal.clone(),
+            media: self.media.subscribe(),
+            servers: self.servers.subscribe(),
+            online: self.online.subscribe(),
+            reports: self.reports.clone(),
+        };
+        Peer::spawn(options, inbox);
+        // What they publish is told as if it came later.
+        let bare = ParticipantDescription { tracks: Vec::new(), ..description.clone() };
+        self.remotes.insert(bare.id.clone(), Remote { description: bare, commands });
+        self.tell(RoomEvent::ParticipantJoined(description.clone())).await && self.update(description).await
+    }
+
+    /// Somebody is described anew.
+    async fn update(&mut self, description: ParticipantDescription) -> GoOn {
+        let id = description.id.clone();
+        if let Some(local) = self.local.as_mut().filter(|local| local.id == id) {
+            *local = description.clone();
+            self.show();
+            return self.tell(RoomEvent::ParticipantUpdated(description)).await;
+        }
+        let Some(remote) = self.remotes.get_mut(&id) else { return true };
+        let before = std::mem::replace(&mut remote.description, description.clone());
+        let is_same = |one: &TrackDescription, other: &TrackDescription| {
+            (&one.id, one.kind, one.source) == (&other.id, other.kind, other.source)
+        };
+        let mut events = Vec::new();
+        // Who may not publish has no tracks, whatever they say.
+        let (old, new) = (shown(&before), shown(&description));
+        for gone in old.iter().filter(|gone| !new.iter().any(|track| is_same(track, gone))) {
+            let _ = remote.commands.try_send(PeerCommand::Detach(gone.id.clone()));
+            events.push(RoomEvent::TrackUnpublished(id.clone(), gone.id.clone()));
+        }
+        for added in new.iter().filter(|added| !old.iter().any(|track| is_same(track, added))) {
+            let (track, sink) = RemoteTrack::new(id.clone(), added.clone());
+            let _ = remote.commands.try_send(PeerCommand::Attach(added.id.clone(), sink));
+            events.push(RoomEvent::TrackPublished(track));
+        }
+        self.show();
+        events.insert(0, RoomEvent::ParticipantUpdated(description));
+        for event in events {
+            if !self.tell(event).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Somebody is gone.
+    async fn remove(&mut self, id: &ParticipantId, reason: LeaveReason) -> GoOn {
+        self.chat.forget(id);
+        if self.remotes.remove(id).is_none() {
+            return true;
+        }
+        self.show();
+        self.tell(RoomEvent::ParticipantLeft(id.clone(), reason)).await
+    }
+
+    /// A line came, whichever way.
+    async fn hear(&mut self, from: &ParticipantId, id: &str, text: String, is_private: bool) -> GoOn {
+        let len_max = self.limits.as_ref().map_or(0, |limits| limits.chat_len_max);
+        let Some(remote) = self.remotes.get(from) else { return true };
+        let is_allowed = remote.description.permissions.data && text.len() <= len_max as usize;
+        if !is_allowed || !self.chat.is_new(from, id) {
+            return true;
+        }
+        let name = remote.description.name.clone();
+        self.tell(RoomEvent::Chat(ChatLine { from: from.clone(), name, text, is_private })).await
+    }
+
+    /// Sends a line by data channels. The answer is what these do not reach, and what therefore goes through the server.
+    async fn send_chat(
+        &mut self,
+        text: String,
+        to: Option<ParticipantId>,
+        answer: oneshot::Sender<Option<Relayed>>,
+    ) {
+        let line = Relayed { id: random_hex::<16>(), to, text };
+        let is_for = |id: &ParticipantId| line.to.as_ref().is_none_or(|to| to == id);
+        let mut reached = BTreeSet::new();
+        let mut is_complete = true;
+        for (id, remote) in self.remotes.iter().filter(|(id, _)| is_for(id)) {
+            let private = line.to.is_some();
+            let control = Control::Chat { id: line.id.clone(), text: line.text.clone(), private };
+            let (sent, is_sent) = oneshot::channel();
+            let is_asked =
+                self.chat.may_wait() && remote.commands.try_send(PeerCommand::Control(control, sent)).is_ok();
+            // A peer waits for nobody, so that its answer comes at once.
+            if is_asked && is_sent.await.unwrap_or(false) {
+                reached.insert(id.clone());
+            } else {
+                is_complete = false;
+            }
+        }
+        self.chat.sent(line.clone(), reached, std::time::Instant::now());
+        // Whoever asked may have gone.
+        let _ = answer.send((!is_complete).then_some(line));
+    }
+
+    /// Sends a control message of which nobody waits to hear.
+    fn control(&self, to: &ParticipantId, control: Control) {
+        if let Some(remote) = self.remotes.get(to) {
+            let (sent, _) = oneshot::channel();
+            let _ = remote.commands.try_send(PeerCommand::Control(control, sent));
+        }
+    }
+
+    /// Sends lines through the server that peers have not confirmed.
+    fn relay_overdue(&mut self) {
+        while let Some(Relayed { id, to, text }) = self.chat.poll_overdue(std::time::Instant::now()) {
+            self.tell_server(ClientMessage::Chat { id: ChatId::new(id), to, text });
+        }
+    }
+
+    /// A message about a connection. Those of somebody unknown, who has just left, are passed over.
+    fn pass_on(&self, from: &ParticipantId, connection: PeerConnectionId, message: PeerMessage) {
+        if let Some(remote) = self.remotes.get(from)
+            && remote.commands.try_send(PeerCommand::Message(connection, message)).is_err()
+        {
+            tracing::warn!("a peer is too busy to hear of its connection");
+        }
+    }
+
+    fn command_all(&self, command: impl Fn() -> PeerCommand) {
+        for remote in self.remotes.values() {
+            let _ = remote.commands.try_send(command());
+        }
+    }
+
+    /// Looks the servers up, for connections to come, and asks for others halfway through the lifetime of their credentials.
+    fn take_servers(&mut self, servers: Vec<IceServer>) {
+        let lifetime = servers.iter().filter_map(|server| server.lifetime_ms).min();
+        self.refresh_due = lifetime.map(|lifetime| {
+            let half = Duration::from_millis(u64::from(lifetime) / 2);
+            Instant::now() + half.max(REFRESH_INTERVAL_MIN)
+        });
+        let (answers, host) = (self.answers.clone(), self.options.host.clone());
+        self.lookup = JoinSet::new();
+        self.lookup.spawn(async move {
+            let servers = IceServers::resolve(&servers, &host).await;
+            // The room may be gone.
+            drop(answers.send(Answer::Servers(servers)).await);
+        });
+    }
+
+    /// Sends the server what nobody waits to hear of. It may be refused, when what it is about is gone.
+    fn tell_server(&self, message: ClientMessage) {
+        let signal = self.signal.clone();
+        tokio::spawn(async move {
+            if let Err(error) = signal.request(message).await {
+                tracing::debug!(%error, "a message was not taken");
+            }
+        });
+    }
+
+    /// Tells the application. Returns whether it still listens. What it asks meanwhile is answered: whoever waits for an answer does
+    /// not listen, and would wait for ever.
+    async fn tell(&mut self, event: RoomEvent) -> GoOn {
+        let events = self.options.events.clone();
+        loop {
+            tokio::select! {
+                place = events.reserve() => {
+                    return place.map(|place| place.send(event)).is_ok();
+                }
+                command = self.options.commands.recv() => match command {
+                    Some(command) => self.handle_command(command).await,
+                    None => return false,
+                },
+            }
+        }
+    }
+
+    /// Shows the room as it is now.
+    fn show(&mut self) {
+        let (Some(local), Some(limits)) = (&self.local, &self.limits) else { return };
+        let participants = self.remotes.values().map(|remote| remote.description.clone()).collect();
+        let state = RoomState { local: local.clone(), participants, limits: limits.clone() };
+        match &self.state {
+            Some(sender) => drop(sender.send_replace(state)),
+            None => self.state = Some(watch::Sender::new(state)),
+        }
+    }
+
+    /// The room is over.
+    async fn end(&mut self, error: SignalError) -> GoOn {
+        match self.ready.take() {
+            // Nobody waits for it any more, or everybody hears why.
+            Some(ready) => drop(ready.send(Err(error.into()))),
+            None => drop(self.tell(RoomEvent::Disconnected(error)).await),
+        }
+        false
+    }
+}
+
+/// The tracks of somebody that count: none, if they may not publish.
+fn shown(description: &ParticipantDescription) -> &[TrackDescription] {
+    let tracks = if description.permissions.publish { description.tracks.as_slice() } else { &[] };
+    &tracks[..tracks.len().min(TRACKS_MAX)]
+}
+
+/// Waits until `due`, or for ever.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
