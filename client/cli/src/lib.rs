@@ -1,9 +1,13 @@
-//! What `moim` does as a client: `moim nat` tells what kind of NAT a network is behind, `moim turn-check` what a TURN server
-//! is worth.
+//! What `moim` does as a client: `moim join` takes part in a room, `moim ping` tells how far a server can be reached, `moim nat` what kind
+//! of NAT a network is behind, `moim turn-check` what a TURN server is worth.
 //!
-//! Both block, on plain sockets: they do one thing after the other, and what they find out is the order in which it happened.
+//! All but the first block, on plain sockets: they do one thing after the other, and what they find out is the order in which it
+//! happened.
 
+mod join;
 mod nat;
+mod ping;
+mod terminal;
 mod turn_check;
 
 use clap::Subcommand;
@@ -11,12 +15,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
+pub use join::JoinArguments;
 pub use nat::{NatOptions, discover_nat};
+pub use ping::PingArguments;
 pub use turn_check::TurnCheckOptions;
 
 /// The commands, for the command line of the program they are part of.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Take part in a room: publish a test picture and tone or a file, and record what comes
+    Join(Box<JoinArguments>),
+    /// Tell how far a server can be reached: each step timed, with the reason of a failure
+    Ping(PingArguments),
     /// Tell what kind of NAT this network is behind (RFC 5780)
     Nat(NatOptions),
     /// Check a TURN server: conformance, abuse and, on a network of your own, floods
@@ -27,6 +37,8 @@ pub enum Command {
 /// with a server is an exit code.
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Join(arguments) => join::run(arguments),
+        Command::Ping(arguments) => ping::run(arguments),
         Command::Nat(options) => nat::run(options),
         Command::TurnCheck(options) => turn_check::run(options),
     }

@@ -1,0 +1,54 @@
+//! Values of the command line.
+
+use moim_wire::Bitrate;
+
+/// Width and height of a picture, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) width: u16,
+    pub(super) height: u16,
+}
+
+/// Reads `640x360`.
+pub(super) fn parse_size(text: &str) -> Result<Size, String> {
+    let sides = text
+        .split_once(['x', 'X'])
+        .and_then(|(width, height)| Some(Size { width: width.parse().ok()?, height: height.parse().ok()? }));
+    sides.ok_or_else(|| "a size is written as 640x360".to_owned())
+}
+
+/// Reads bits a second: `800000`, `800k` or `0.8M`.
+pub(super) fn parse_bitrate(text: &str) -> Result<Bitrate, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K', 'M', 'm']) {
+        Some(digits) if text.ends_with(['k', 'K']) => (digits, 1_000),
+        Some(digits) => (digits, 1_000_000),
+        None => (text, 1),
+    };
+    let number = digits.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number
+        .map(|number| Bitrate::from_bps(unit).scaled(number))
+        .ok_or_else(|| "a bitrate is written as 800k or 2M".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bitrate, Size, parse_bitrate, parse_size};
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_size("640x360"), Ok(Size { width: 640, height: 360 }));
+        for wrong in ["640", "x", "640x-1", "640x99999"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bitrates_are_read() {
+        for (text, kbps) in [("800000", 800), ("800k", 800), ("2M", 2_000), ("0.8M", 800)] {
+            assert_eq!(parse_bitrate(text), Ok(Bitrate::from_kbps(kbps)), "{text}");
+        }
+        for wrong in ["", "k", "-1", "0", "NaN", "fast"] {
+            assert!(parse_bitrate(wrong).is_err(), "{wrong}");
+        }
+    }
+}
