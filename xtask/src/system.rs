@@ -37,6 +37,9 @@ impl Need {
 /// To build the server: aws-lc-rs compiles C.
 pub(crate) const BUILD: &[Need] = &[Need::new("cc", "gcc"), Need::new("/usr/include/stdio.h", "libc6-dev")];
 
+/// To judge what is encoded and recorded: a decoder that other people wrote.
+pub(crate) const MEDIA: &[Need] = &[Need::new("ffmpeg", "ffmpeg")];
+
 /// To run the browser tests: two browsers, letters to draw, and a network of their own.
 pub(crate) const BROWSERS: &[Need] = &[
     // Ubuntu has browsers as snaps only, which are not what is tested here: there the variables name others.
@@ -56,6 +59,17 @@ pub(crate) const LAB: &[Need] = &[
     // Clients that other people wrote, and that must be content with our relay.
     Need::new("turnutils_uclient", "coturn"),
     Need::new("/usr/lib/python3/dist-packages/aiortc", "python3-aiortc"),
+];
+
+/// WebRTC stacks that nobody here wrote, as far as the distribution has them.
+pub(crate) const PARTNERS: &[Need] = &[
+    Need::new("/usr/lib/python3/dist-packages/gi/overrides/Gst.py", "python3-gst-1.0"),
+    Need::new("/usr/share/doc/gir1.2-gst-plugins-bad-1.0", "gir1.2-gst-plugins-bad-1.0"),
+    Need::new("/usr/share/doc/gstreamer1.0-plugins-base", "gstreamer1.0-plugins-base"),
+    Need::new("/usr/share/doc/gstreamer1.0-plugins-good", "gstreamer1.0-plugins-good"),
+    Need::new("/usr/share/doc/gstreamer1.0-plugins-bad", "gstreamer1.0-plugins-bad"),
+    Need::new("/usr/share/doc/gstreamer1.0-nice", "gstreamer1.0-nice"),
+    Need::new("/usr/share/doc/python3-venv", "python3-venv"),
 ];
 
 /// Installs what is missing if it may; otherwise says what to type and stops.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: Rust tests and doctests, web unit tests, then real browsers on a real server.
 
+use crate::partners;
 use crate::run;
 use crate::shell;
 use crate::system;
@@ -16,8 +17,9 @@ pub(crate) fn all() -> Result<()> {
 
 /// Unit, property and integration tests, then the examples in the documentation.
 pub(crate) fn rust(filter: &[&str]) -> Result<()> {
-    system::ensure(&[system::BUILD, system::LAB].concat())?;
+    system::ensure(&[system::BUILD, system::LAB, system::MEDIA, system::PARTNERS].concat())?;
     system::ensure_node()?;
+    partners::install()?;
     let runner: &[&str] = if system::has_nextest() { &["nextest", "run"] } else { &["test", "--tests"] };
     shell::step("Rust tests", || {
         shell::run(workspace::cargo(runner).args(["--workspace", "--locked"]).args(filter))
@@ -53,7 +55,7 @@ pub(crate) fn lab(filter: &[&str]) -> Result<()> {
 }
 
 fn in_browsers(title: &str, args: &[&str]) -> Result<()> {
-    system::ensure(&[system::LAB, system::BROWSERS].concat())?;
+    system::ensure(&[system::LAB, system::BROWSERS, system::MEDIA].concat())?;
     let moim = run::build_dev()?;
     let target = Metadata::read()?.target_dir()?;
     shell::step("build the lab", || {
