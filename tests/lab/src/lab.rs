@@ -73,6 +73,17 @@ impl Lab {
         Host::new(&self.run, &self.layout, self.layout.node(name)?)
     }
 
+    /// A host or gateway and those that it is behind, in the order in which its packets pass them.
+    pub fn way_out(&self, name: &str) -> Result<Vec<String>> {
+        let mut way = vec![name.to_owned()];
+        let mut node = self.layout.node(name)?;
+        while node.parent() != INTERNET {
+            way.push(node.parent().to_owned());
+            node = self.layout.node(node.parent())?;
+        }
+        Ok(way)
+    }
+
     /// All that is in it.
     pub fn describe(&self) -> Result<Description> {
         let describe = |node: Node<'_>| Ok((node.name().to_owned(), self.host(node.name())?.into()));

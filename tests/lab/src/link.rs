@@ -7,8 +7,8 @@ use crate::system;
 use crate::topology::{INTERNET, Impairment};
 use anyhow::Result;
 
-/// How long packets wait for a link that is busy.
-const QUEUE_LATENCY: &str = "100ms";
+/// How long packets wait for a link that is busy, unless said otherwise.
+const QUEUE_MS_USUAL: u16 = 100;
 /// The least that a link may send at once: a packet of the largest size a veth pair carries without offloads.
 const BURST_BYTES_MIN: u32 = 16 * 1024;
 
@@ -106,6 +106,7 @@ fn throttle(namespace: &str, interface: &str, link: Impairment) -> Result<()> {
     // A hundredth of a second's worth, as the kernel refills it by the tick of its clock.
     let burst = (rate_kbps.saturating_mul(10) / 8).max(BURST_BYTES_MIN);
     let (rate, burst) = (format!("{rate_kbps}kbit"), burst.to_string());
-    let limit = ["tbf", "rate", &rate, "burst", &burst, "latency", QUEUE_LATENCY];
+    let latency = format!("{}ms", link.queue_ms.unwrap_or(QUEUE_MS_USUAL));
+    let limit = ["tbf", "rate", &rate, "burst", &burst, "latency", &latency];
     system::run("tc", &[&on[..], &["replace", "dev", interface, "root"], &limit].concat())
 }

@@ -138,9 +138,12 @@ pub struct Impairment {
     /// Packets lost at random, of a thousand.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub loss_per_mille: u16,
-    /// The most it carries, in kilobits per second; more is queued for up to 100 ms and then dropped.
+    /// The most it carries, in kilobits per second; more is queued, and then dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_kbps: Option<u32>,
+    /// For how long packets may wait for a link that is busy, in milliseconds: 100 unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_ms: Option<u16>,
 }
 
 impl Topology {

@@ -1,6 +1,7 @@
 //! aiortc, a WebRTC stack in Python with an ICE and a TURN client of its own.
 
-use crate::server::{PASSWORD, PORT, USER, World};
+use crate::moim::PORT;
+use crate::server::{PASSWORD, USER, World};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/aiortc_relay.py");
 /// Debian's own, for which its package of aiortc is.

@@ -1,6 +1,7 @@
 //! Clients of STUN find out what the lab made their NAT be: coturn's, and moim's own.
 
-use crate::server::{Moim, PORT, World};
+use crate::moim::{Moim, PORT};
+use crate::server::World;
 use moim_cli::discover_nat;
 use moim_lab::{Filtering, Host, HostSpec, Lab, Mapping, Nat, Topology};
 use moim_stun::discovery::{self, Finding, Report};

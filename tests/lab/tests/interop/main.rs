@@ -5,5 +5,7 @@
 
 mod aiortc;
 mod discovery;
+#[path = "../support/moim.rs"]
+mod moim;
 mod server;
 mod uclient;

@@ -1,6 +1,7 @@
 //! `turnutils_uclient` sends messages through the relay and counts what comes back.
 
-use crate::server::{PASSWORD, PORT, SECRET, USER, World};
+use crate::moim::PORT;
+use crate::server::{PASSWORD, SECRET, USER, World};
 
 /// Messages of each client.
 const MESSAGES: u32 = 20;

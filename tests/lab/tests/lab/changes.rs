@@ -125,7 +125,7 @@ fn a_link_becomes_worse_and_better() {
     let anna = world.anna();
     // The router's link address is known from here on: a packet that waits for it would survive the bad link.
     mapped(&anna, &world.server, world.at);
-    let lossy = Impairment { loss_per_mille: 1000, rate_kbps: Some(500) };
+    let lossy = Impairment { loss_per_mille: 1000, rate_kbps: Some(500), queue_ms: None };
     world.change(Change::Link { of: "anna".to_owned(), link: lossy });
     send(&anna, world.at, "lost");
     world.change(Change::Link { of: "anna".to_owned(), link: Impairment::default() });

@@ -49,7 +49,7 @@ impl World {
 #[test]
 fn about_as_many_packets_are_lost_as_asked_for_in_both_directions() {
     let mut world = World::new();
-    world.set(Impairment { loss_per_mille: 500, rate_kbps: None });
+    world.set(Impairment { loss_per_mille: 500, ..Impairment::default() });
     world.transfer(0, "packet");
     world.transfer(1, "packet");
     world.set(Impairment::default());
@@ -70,7 +70,7 @@ fn a_good_link_loses_nothing() {
 #[test]
 fn a_narrow_link_drops_what_comes_too_fast() {
     let mut world = World::new();
-    world.set(Impairment { loss_per_mille: 0, rate_kbps: Some(1000) });
+    world.set(Impairment { loss_per_mille: 0, rate_kbps: Some(1000), ..Impairment::default() });
     // 200 kB at once, over a link that carries 125 kB in a second and queues a tenth of one.
     world.transfer(0, &"x".repeat(1000));
     let count = arrived(&world.sockets[1]).len();
