@@ -65,6 +65,19 @@ export function expectedPath(one, other) {
 }
 
 /**
+ * The path between a native client and a browser. A native client also listens for TCP, which browsers connect to where no UDP gets out
+ * (RFC 6544), if nothing is in between that would keep strangers out.
+ * @param {string} native
+ * @param {string} browser
+ * @returns {Kind}
+ */
+export function expectedNativePath(native, browser) {
+  const listens = gatewaysOf(native).length === 0;
+  const connects = gatewaysOf(browser).every(({ firewall = 'open' }) => firewall !== 'onlyTcp443');
+  return isWithoutUdp(browser) && listens && connects ? 'direct' : expectedPath(native, browser);
+}
+
+/**
  * Whether checks get in through `to` whose sender is behind `from`. Both sides send to where they think the other is:
  * behind a symmetric NAT, the other appears at a port that nobody knows.
  * @param {Gateway[]} from

@@ -8,6 +8,7 @@ import { Authority } from './authority.mjs';
 import { browser, browserAt, closeBrowsers, FIREFOX_DOWNLOADS, mortalChromium } from './browsers.mjs';
 import { Lab } from './lab.mjs';
 import { Moim } from './moim.mjs';
+import { Native } from './native.mjs';
 import { Person } from './person.mjs';
 import { installProbe } from './probe.mjs';
 import { Cable, PlainHttpProxy } from './proxy.mjs';
@@ -37,6 +38,8 @@ export class Scene {
   #cleanUp = [];
   /** @type {Moim[]} */
   #servers = [];
+  /** @type {Native[]} */
+  #natives = [];
 
   /** The name of a room that no other test uses. */
   room = `room-${++rooms}`;
@@ -102,6 +105,35 @@ export class Scene {
   }
 
   /**
+   * A native client in a room.
+   * @param {string} name
+   * @param {string} url of the server
+   * @param {string} room
+   * @param {string[]} [more] arguments
+   */
+  native(name, url, room, more) {
+    return this.#start(new Native(name, url, room, more));
+  }
+
+  /**
+   * A native client on a host of the lab, in the room of this test unless another is named.
+   * @param {string} name
+   * @param {string} host
+   * @param {{ room?: string, more?: string[] }} [options]
+   */
+  async nativeAt(name, host, { room = this.room, more = [] } = {}) {
+    const { lab, authority, moim } = await this.world();
+    return this.#start(new Native(name, moim.url, room, more, { prefix: lab.prefix(host), ca: authority.ca }));
+  }
+
+  /** @param {Native} native */
+  #start(native) {
+    this.#natives.push(native);
+    this.#cleanUp.push(() => native.stop());
+    return native;
+  }
+
+  /**
    * Somebody whose browser will be killed.
    * @param {string} name
    */
@@ -161,6 +193,9 @@ export class Scene {
     const dir = join(/** @type {string} */ (process.env.MOIM_ARTIFACTS), title.replace(/[^\w]+/g, '-').toLowerCase());
     mkdirSync(dir, { recursive: true });
     for (const [index, moim] of this.#servers.entries()) writeFileSync(join(dir, `moim-${index}.log`), moim.log);
+    for (const { name, lines, complaints } of this.#natives) {
+      writeFileSync(join(dir, `${name}.log`), [...lines.map((line) => JSON.stringify(line)), complaints].join('\n'));
+    }
     for (const person of this.#people) {
       writeFileSync(join(dir, `${person.name}.console.log`), person.console.join('\n'));
       const kept = { path: join(dir, `${person.name}.png`), timeout: 5_000 };
