@@ -3,8 +3,10 @@
 //! Everything stays on this machine: the servers are started here, on the loopback interface or in networks of their own, and so
 //! are their clients.
 
+mod cc;
 mod client;
 mod forwarder;
+mod peer;
 mod process;
 mod server;
 mod signal;
@@ -27,6 +29,10 @@ enum Command {
     Signal(signal::Options),
     /// The relay, beside coturn and beside blind forwarders: CPU per packet, capacity, latency, memory
     Turn(Box<turn::Options>),
+    /// The peer connection in memory, beside str0m: time and allocations per packet, handshakes, memory
+    Peer(peer::Options),
+    /// Congestion control, beside str0m's, over the same simulated links: use of the link, delay, loss
+    Cc(cc::Options),
     /// A blind forwarder, as `turn` starts them
     Forwarder(forwarder::Options),
 }
@@ -35,6 +41,8 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Signal(options) => signal::measure(&options),
         Command::Turn(options) => turn::measure(&options),
+        Command::Peer(options) => peer::measure(&options),
+        Command::Cc(options) => cc::measure(&options),
         Command::Forwarder(options) => forwarder::run(&options),
     }
 }
