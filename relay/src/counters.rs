@@ -1,5 +1,6 @@
 use crate::dtls::DtlsCounters;
 use crate::stream::StreamCounters;
+use crate::tenant::TenantCounters;
 use moim_udp::SendCounters;
 
 /// How often what happened on a shard, since it was started.
@@ -27,6 +28,8 @@ pub struct ShardCounters {
     pub packets_received: u64,
     /// What they took: a train counts once.
     pub trains_received: u64,
+    /// What the tenant did.
+    pub tenant: TenantCounters,
     /// Allocations there are.
     pub allocations: usize,
     pub(crate) dropped: [u64; RelayDrop::ALL.len()],
@@ -70,11 +73,15 @@ pub enum RelayDrop {
     ShardBusy,
     /// Its shard is not the one that another one took for it.
     Misdirected,
+    /// It is for a connection of a tenant's that there is none of.
+    NoConnection,
+    /// It is for, or from, the tenant of another shard, and that shard does not keep up.
+    TenantBusy,
 }
 
 impl RelayDrop {
     /// Every reason, in the order they are declared.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::UnknownProtocol,
         Self::OverBudget,
         Self::UnusableAddress,
@@ -82,6 +89,8 @@ impl RelayDrop {
         Self::NoClient,
         Self::ShardBusy,
         Self::Misdirected,
+        Self::NoConnection,
+        Self::TenantBusy,
     ];
 
     /// A name for metrics.
@@ -94,6 +103,8 @@ impl RelayDrop {
             Self::NoClient => "no_client",
             Self::ShardBusy => "shard_busy",
             Self::Misdirected => "misdirected",
+            Self::NoConnection => "no_connection",
+            Self::TenantBusy => "tenant_busy",
         }
     }
 }

@@ -2,21 +2,32 @@ use moim_turn::{FiveTuple, ShardId};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How many 5-tuples are remembered. What is not passed on again starts over with the client's next request.
-const DETOURS_MAX: usize = 4096;
-
-/// How long a 5-tuple is remembered that is not used: as long as an allocation that is not refreshed.
-const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
-
 /// How often what is not used is forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// Clients whose packets reach this shard, and whose allocation another one holds.
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DetourLimits {
+    /// How many 5-tuples.
+    pub(crate) len_max: usize,
+    /// For how long one that is not used.
+    pub(crate) idle_max: Duration,
+}
+
+impl DetourLimits {
+    /// Those of clients. What is not passed on again starts over with the client's next request; what is not used is remembered for as
+    /// long as an allocation that is not refreshed.
+    pub(crate) const CLIENTS: Self = Self { len_max: 4096, idle_max: Duration::from_secs(10 * 60) };
+}
+
+/// Whose packets reach this shard, and are for another one: which holds the client's allocation, or whose tenant has the
+/// connection.
 ///
 /// The hash is keyed at random, so that clients cannot choose where they collide.
 #[derive(Debug)]
 pub(crate) struct Detours {
     shards: HashMap<FiveTuple, Detour>,
+    limits: DetourLimits,
     next_sweep: Instant,
 }
 
@@ -28,8 +39,8 @@ struct Detour {
 
 impl Detours {
     /// Knows nobody.
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { shards: HashMap::new(), next_sweep: now + SWEEP }
+    pub(crate) fn new(limits: DetourLimits, now: Instant) -> Self {
+        Self { shards: HashMap::new(), limits, next_sweep: now + SWEEP }
     }
 
     /// Which shard a client's packets are for.
@@ -44,7 +55,7 @@ impl Detours {
 
     /// Remembers which shard a client's packets are for. `false`: there are too many already.
     pub(crate) fn remember(&mut self, five_tuple: FiveTuple, shard: ShardId, now: Instant) -> bool {
-        let has_room = self.shards.len() < DETOURS_MAX || self.shards.contains_key(&five_tuple);
+        let has_room = self.shards.len() < self.limits.len_max || self.shards.contains_key(&five_tuple);
         if has_room {
             self.shards.insert(five_tuple, Detour { shard, used: now });
         }
@@ -59,7 +70,8 @@ impl Detours {
     /// Forgets who has not been heard of.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if now >= self.next_sweep {
-            self.shards.retain(|_, detour| now.saturating_duration_since(detour.used) < IDLE_MAX);
+            let idle_max = self.limits.idle_max;
+            self.shards.retain(|_, detour| now.saturating_duration_since(detour.used) < idle_max);
             self.next_sweep = now + SWEEP;
         }
     }
@@ -76,18 +88,20 @@ mod tests {
     use moim_turn::Transport;
     use std::net::SocketAddr;
 
+    const LIMITS: DetourLimits = DetourLimits::CLIENTS;
+
     #[test]
     fn a_client_is_remembered_for_as_long_as_it_is_heard_of() {
         let start = Instant::now();
-        let mut detours = Detours::new(start);
+        let mut detours = Detours::new(LIMITS, start);
         assert_eq!(detours.poll_timeout(), None);
         assert!(detours.remember(client(1), ShardId(1), start));
         assert!(detours.remember(client(2), ShardId(2), start));
 
-        let later = start + IDLE_MAX / 2;
+        let later = start + LIMITS.idle_max / 2;
         assert_eq!(detours.shard_of(&client(1), later), Some(ShardId(1)));
         assert!(detours.poll_timeout().is_some());
-        detours.handle_timeout(start + IDLE_MAX);
+        detours.handle_timeout(start + LIMITS.idle_max);
 
         assert_eq!(detours.shard_of(&client(1), later), Some(ShardId(1)));
         assert_eq!(detours.shard_of(&client(2), later), None);
@@ -96,12 +110,12 @@ mod tests {
     #[test]
     fn there_is_room_for_a_limited_number() {
         let start = Instant::now();
-        let mut detours = Detours::new(start);
-        for number in 0..DETOURS_MAX {
+        let mut detours = Detours::new(LIMITS, start);
+        for number in 0..LIMITS.len_max {
             assert!(detours.remember(client(number), ShardId(1), start));
         }
 
-        assert!(!detours.remember(client(DETOURS_MAX), ShardId(1), start));
+        assert!(!detours.remember(client(LIMITS.len_max), ShardId(1), start));
         assert!(detours.remember(client(0), ShardId(2), start), "one that is known is not one more");
         assert_eq!(detours.shard_of(&client(0), start), Some(ShardId(2)));
     }

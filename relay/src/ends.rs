@@ -12,7 +12,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -219,6 +219,23 @@ impl Ends {
     /// The relayed TCP address, of any shard, that peers are told is at `peer`.
     pub(crate) fn sight_tcp(&self, peer: SocketAddr) -> Option<Sighting> {
         self.relayed_tcp.sight(peer)
+    }
+
+    /// Whether relayed transport addresses are told to be at this address.
+    pub(crate) fn is_advertised(&self, ip: IpAddr) -> bool {
+        self.addresses.iter().any(|(_, address)| address.advertised == ip)
+    }
+
+    /// An address as this host has it, of one that is told to be where relayed addresses are: another one behind a 1:1 NAT.
+    pub(crate) fn as_bound(&self, told: SocketAddr) -> SocketAddr {
+        let own = self.addresses.of(AddressFamily::of(told.ip())).filter(|own| own.advertised == told.ip());
+        own.map_or(told, |own| SocketAddr::new(own.bind, told.port()))
+    }
+
+    /// The reverse: an address of this host as it is told, if it is where relayed addresses are.
+    pub(crate) fn as_advertised(&self, bound: SocketAddr) -> SocketAddr {
+        let own = self.addresses.of(AddressFamily::of(bound.ip())).filter(|own| own.bind == bound.ip());
+        own.map_or(bound, |own| SocketAddr::new(own.advertised, bound.port()))
     }
 
     /// As what clients know a peer that connects from `from`. Behind a 1:1 NAT they know the process's own relayed addresses by

@@ -1,10 +1,11 @@
-//! Packets that go from one shard to another: for a relayed address that the other one holds, or from a client whose
-//! allocation it holds.
+//! Packets that go from one shard to another: for a relayed address that the other one holds, from a client whose
+//! allocation it holds, or for its tenant.
 //!
 //! Bytes are copied once, into a bundle: a buffer that takes all that a turn has for one other shard, and comes back to
 //! where it was made once it is empty. Trains stay trains.
 
 use crate::mailbox::{Bell, Mailbox, mailbox};
+use crate::tenant::{Asked, ParcelHeader};
 use moim_turn::{FiveTuple, RealmId, ShardId};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ const BUNDLES_MAX: usize = 64;
 
 /// From how many bytes on a bundle is sent before the turn is over. The longest train fits behind.
 const BUNDLE_FULL_LEN: usize = 64 * 1024;
+
+/// How many bytes of a longer run go behind each other as one train, unless one packet alone is longer.
+const TRAIN_LEN_MAX: usize = 64 * 1024;
 
 /// From how many trains on a bundle is sent before the turn is over. Packets may be empty, so that bytes alone bound nothing.
 const BUNDLE_FULL_TRAINS: usize = 2048;
@@ -41,6 +45,27 @@ pub(crate) enum Handover {
         five_tuple: FiveTuple,
         /// The realm of the listener they came to.
         realm: RealmId,
+    },
+    /// They are for the tenant of the other shard.
+    ForTenant {
+        /// Between whom they went.
+        five_tuple: FiveTuple,
+        /// What it is asked about them.
+        asked: Asked,
+        /// Whether they come from a relayed transport address of the process, which the shard that passes them on holds.
+        is_relayed: bool,
+    },
+    /// There are none: from now on, the tenant of the shard that says so has what comes from somewhere, or has it no longer.
+    Detour {
+        /// From where to where.
+        five_tuple: FiveTuple,
+        /// Whether it has.
+        is_wanted: bool,
+    },
+    /// They are what one tenant has for another.
+    Parcel {
+        /// What it says of them.
+        header: ParcelHeader,
     },
     /// They are for a client on DTLS, whose session the other shard has.
     ToClient {
@@ -87,20 +112,21 @@ impl Bundle {
         self.bytes.len() >= BUNDLE_FULL_LEN || self.trains.len() >= BUNDLE_FULL_TRAINS
     }
 
-    fn push(&mut self, handover: Handover, packet: &[u8], traffic_class: u8) {
+    fn push(&mut self, handover: Handover, (bytes, segment_len): (&[u8], usize), traffic_class: u8) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(packet);
+        self.bytes.extend_from_slice(bytes);
+        let len = bytes.len();
         if let Some(train) = self.trains.last_mut()
             && train.handover == handover
             && train.traffic_class == traffic_class
             && train.len % train.segment_len.max(1) == 0
-            && (1..=train.segment_len).contains(&packet.len())
+            && len > 0
+            && (segment_len == train.segment_len || len <= segment_len.min(train.segment_len))
         {
-            train.len += packet.len();
+            train.len += len;
             return;
         }
-        let len = packet.len();
-        self.trains.push(HandedTrain { handover, start, len, segment_len: len, traffic_class });
+        self.trains.push(HandedTrain { handover, start, len, segment_len, traffic_class });
     }
 }
 
@@ -151,21 +177,49 @@ impl Exchange {
     /// Copies a packet for another shard, which gets it when the turn's packets are [sent](Self::send). What there is no room
     /// for is dropped and counted.
     pub(crate) fn hand_over(&mut self, to: ShardId, handover: Handover, packet: &[u8], traffic_class: u8) {
-        let is_full = |post: &Post| post.open.as_ref().is_some_and(Bundle::is_full);
-        let Some(post) = self.posts.get(usize::from(to.0)) else {
-            self.dropped += 1;
+        self.hand_over_train(to, handover, (packet, packet.len()), traffic_class);
+    }
+
+    /// Does so with packets that lie one after the other, each so long, the last perhaps shorter; how many they are.
+    pub(crate) fn hand_over_train(
+        &mut self,
+        to: ShardId,
+        handover: Handover,
+        (bytes, segment_len): (&[u8], usize),
+        traffic_class: u8,
+    ) -> usize {
+        let step = segment_len.max(1);
+        let piece_len = (TRAIN_LEN_MAX / step).max(1) * step;
+        let empty = bytes.is_empty().then_some(bytes);
+        for piece in empty.into_iter().chain(bytes.chunks(piece_len)) {
+            self.hand_over_piece(to, handover, (piece, segment_len), traffic_class);
+        }
+        bytes.len().div_ceil(step).max(1)
+    }
+
+    fn hand_over_piece(
+        &mut self,
+        to: ShardId,
+        handover: Handover,
+        (bytes, segment_len): (&[u8], usize),
+        traffic_class: u8,
+    ) {
+        let packets = bytes.len().div_ceil(segment_len.max(1)).max(1) as u64;
+        let at = usize::from(to.0);
+        let Some(post) = self.posts.get(at) else {
+            self.dropped += packets;
             return;
         };
-        if is_full(post) {
-            self.send_to(usize::from(to.0));
+        if post.open.as_ref().is_some_and(Bundle::is_full) {
+            self.send_to(at);
         }
-        if self.posts[usize::from(to.0)].open.is_none() {
+        if self.posts[at].open.is_none() {
             let bundle = self.empty_bundle();
-            self.posts[usize::from(to.0)].open = bundle;
+            self.posts[at].open = bundle;
         }
-        match &mut self.posts[usize::from(to.0)].open {
-            Some(bundle) => bundle.push(handover, packet, traffic_class),
-            None => self.dropped += 1,
+        match &mut self.posts[at].open {
+            Some(bundle) => bundle.push(handover, (bytes, segment_len), traffic_class),
+            None => self.dropped += packets,
         }
     }
 
@@ -257,6 +311,60 @@ mod tests {
             second.give_back(bundle);
         }
         assert_eq!((first.made, first.dropped()), (1, 0));
+    }
+
+    #[test]
+    fn trains_arrive_as_they_were_and_join_those_that_go_on() {
+        let bells: Vec<_> = (0..2).map(|_| Arc::new(Bell::new().unwrap())).collect();
+        let mut exchanges = exchanges(&bells);
+        let (one, other) = (relayed(1), relayed(2));
+
+        let handed: Vec<_> = [
+            (one, &b"aabb"[..], 2),
+            (one, b"ccd", 2),
+            (one, b"ee", 2),
+            (one, b"f", 1),
+            (other, b"gghh", 2),
+            (other, b"ij", 1),
+            (other, b"", 0),
+        ]
+        .into_iter()
+        .map(|(handover, bytes, len)| exchanges[0].hand_over_train(ShardId(1), handover, (bytes, len), 0))
+        .collect();
+        exchanges[0].send();
+
+        assert_eq!(handed, [2, 2, 1, 1, 2, 2, 1]);
+        let bundle = exchanges[1].receive().unwrap();
+        let trains: Vec<_> = bundle
+            .trains
+            .iter()
+            .map(|train| (train.handover, &bundle.bytes[train.start..][..train.len], train.segment_len))
+            .collect();
+        let expected = [
+            (one, &b"aabbccd"[..], 2),
+            (one, b"eef", 2),
+            (other, b"gghh", 2),
+            (other, b"ij", 1),
+            (other, b"", 0),
+        ];
+        assert_eq!(trains, expected);
+        assert_eq!(bundle.packets(), 11);
+    }
+
+    #[test]
+    fn a_run_that_is_longer_than_any_train_makes_no_bundle_longer() {
+        let bells: Vec<_> = (0..2).map(|_| Arc::new(Bell::new().unwrap())).collect();
+        let mut exchanges = exchanges(&bells);
+        let run: Vec<u8> = (0..400_001_usize).map(|at| u8::try_from(at % 251).unwrap()).collect();
+
+        let handed = exchanges[0].hand_over_train(ShardId(1), relayed(1), (&run, 1_200), 0);
+        exchanges[0].send();
+
+        assert_eq!(handed, 334);
+        let bundles: Vec<_> = std::iter::from_fn(|| exchanges[1].receive()).collect();
+        assert!(bundles.iter().all(|bundle| bundle.bytes.len() <= BUNDLE_FULL_LEN + TRAIN_LEN_MAX));
+        assert_eq!(bundles.iter().map(Bundle::packets).sum::<usize>(), 334);
+        assert_eq!(bundles.iter().flat_map(|bundle| bundle.bytes.clone()).collect::<Vec<_>>(), run);
     }
 
     #[test]

@@ -96,13 +96,18 @@ impl Listeners {
     /// The socket that answers for this address of the server, and whether the address has to be named with each packet,
     /// since the socket has several.
     pub(crate) fn of(&self, server: SocketAddr) -> Option<(&Socket, Option<IpAddr>)> {
-        let sockets = || self.listeners.iter().map(|listener| &listener.socket);
-        if let Some(socket) = sockets().find(|socket| socket.local_addr() == server) {
-            return Some((socket, None));
+        let (place, source) = self.find(server)?;
+        Some((&self.get(place)?.socket, source))
+    }
+
+    /// The place of that socket, and the address to name.
+    pub(crate) fn find(&self, server: SocketAddr) -> Option<(u8, Option<IpAddr>)> {
+        let sockets = || self.iter().map(|(place, listener)| (place, listener.socket.local_addr()));
+        if let Some((place, _)) = sockets().find(|(_, listened)| *listened == server) {
+            return Some((place, None));
         }
-        sockets()
-            .find(|socket| is_within(server, socket.local_addr()))
-            .map(|socket| (socket, Some(server.ip())))
+        let (place, _) = sockets().find(|(_, listened)| is_within(server, *listened))?;
+        Some((place, Some(server.ip())))
     }
 }
 

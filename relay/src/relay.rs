@@ -10,6 +10,7 @@ use crate::router::RouterParts;
 use crate::seed::Seed;
 use crate::shard::{self, ShardParts};
 use crate::stream::StreamClient;
+use crate::tenant::{Guest, HostingParts, Letting, Seat, Tenant, Tenants};
 use crate::{RelayConfig, listeners};
 use aws_lc_rs::rand;
 use moim_turn::quota::{self, Ledger};
@@ -30,6 +31,9 @@ const COMMANDS_MAX: usize = 1024;
 
 /// How long an answer of a shard is waited for. It comes within a turn; this is for a shard that has failed.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// Makes the next shard's tenant.
+type LetIn<'a> = &'a mut dyn FnMut(Seat<'_>, &Arc<Bell>) -> Box<dyn Guest>;
 
 /// The threads of the relay, and what can be asked of them from outside.
 ///
@@ -85,6 +89,20 @@ pub struct Refused;
 impl Relay {
     /// Binds the listeners and starts the threads.
     pub fn start(config: RelayConfig) -> Result<Self, StartError> {
+        Self::launch(config, None)
+    }
+
+    /// Does so with a tenant on each thread, which `make` makes, and tells how they are reached.
+    pub fn start_with_tenants<T: Tenant>(
+        config: RelayConfig,
+        make: impl FnMut(Seat<'_>) -> T,
+    ) -> Result<(Self, Tenants<T::Message>), StartError> {
+        let mut letting = Letting::new(make);
+        let relay = Self::launch(config, Some(&mut |seat, bell| letting.let_in(seat, bell)))?;
+        Ok((relay, letting.into_tenants()))
+    }
+
+    fn launch(config: RelayConfig, let_in: Option<LetIn<'_>>) -> Result<Self, StartError> {
         let RelayConfig { listeners, discovery, shards, pin, rest, relay_addresses, relay_ports, .. } =
             config;
         let RelayConfig { dtls, turn, quota, privacy, .. } = config;
@@ -114,10 +132,10 @@ impl Relay {
         let is_pinned = pin && usize::from(count) <= cores.len();
         let (posts, receivers): (Vec<_>, Vec<_>) =
             bells.iter().map(|bell| mailbox(COMMANDS_MAX, bell)).unzip();
-        let all = listeners.into_iter().zip(exchanges(&bells)).zip(bells.iter().zip(receivers));
-        for (own, ((listeners, exchange), (bell, receiver))) in (0..count).zip(all) {
-            let shards =
-                Shards::new(count, ShardId(own)).expect("there are `count` shards, and `own` is less");
+        let hostings = hostings(let_in, &relay.addresses, &bells);
+        let all = listeners.into_iter().zip(exchanges(&bells)).zip(bells.iter().zip(receivers)).zip(hostings);
+        for (shards, (((listeners, exchange), (bell, receiver)), hosting)) in all_shards(count).zip(all) {
+            let own = shards.own().0;
             let clients = ClientsParts { dtls: dtls.clone(), posts: posts.clone(), secret: Seed(random()?) };
             let router = RouterParts {
                 poller: Poller::new()?,
@@ -125,6 +143,7 @@ impl Relay {
                 discovery,
                 exchange,
                 clients,
+                hosting,
                 ends: Ends::new(relay_addresses, &relay_ports, shards, random()?, relayed_tcp.clone()),
                 ledger: Arc::clone(&ledger),
                 config: Arc::clone(&turn),
@@ -251,6 +270,26 @@ impl Drop for Relay {
             }
         }
     }
+}
+
+fn all_shards(count: u16) -> impl Iterator<Item = Shards> {
+    (0..count).map_while(move |own| Shards::new(count, ShardId(own)))
+}
+
+/// What each shard has for its tenant: nothing, if there are none.
+fn hostings(
+    let_in: Option<LetIn<'_>>,
+    addresses: &[SocketAddr],
+    bells: &[Arc<Bell>],
+) -> Vec<Option<HostingParts>> {
+    let Some(let_in) = let_in else { return bells.iter().map(|_| None).collect() };
+    let count = u16::try_from(bells.len()).unwrap_or(u16::MAX);
+    all_shards(count)
+        .zip(exchanges(bells).into_iter().zip(bells))
+        .map(|(shards, (exchange, bell))| {
+            Some(HostingParts { guest: let_in(Seat { shards, addresses }, bell), exchange })
+        })
+        .collect()
 }
 
 /// Starts a shard's thread.

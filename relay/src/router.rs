@@ -5,19 +5,21 @@ mod datagrams;
 mod deliver;
 mod streams;
 mod tcp;
+mod tenant;
 
 use crate::Discovery;
 use crate::binding::{BindingServers, Response};
 use crate::clients::{Clients, ClientsParts};
 use crate::counters::{RelayDrop, ShardCounters};
-use crate::detours::Detours;
+use crate::detours::{DetourLimits, Detours};
 use crate::dtls::DtlsSessions;
 use crate::ends::Ends;
-use crate::handover::{Bundle, Exchange, Handover};
+use crate::handover::{Bundle, Exchange, HandedTrain, Handover};
 use crate::listeners::Listeners;
 use crate::plan::{PeerWay, Place, Plan};
 use crate::seed::Seed;
 use crate::seldom::Seldom;
+use crate::tenant::{Hosting, HostingParts};
 use moim_net::datagram::{DatagramKind, classify};
 use moim_turn::channel_data::ChannelData;
 use moim_turn::quota::Ledger;
@@ -25,11 +27,13 @@ use moim_turn::server::{Config, FromClient, Prefix, Received, Server, ToPeer};
 use moim_turn::{
     AllocationId, ConnectionId, FiveTuple, Now, PerFamily, RealmId, RelayId, ShardId, Shards, Transport,
 };
-use moim_udp::{Poller, SendBuffers, Socket, Train};
+use moim_udp::{Poller, RecvBatch, SendBuffers, Socket, Train};
 use moim_wire::Privacy;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+pub(crate) use tenant::Sent;
 
 /// How many errors of one socket are taken in a turn. The rest comes with the next one.
 const ERRORS_PER_TURN: usize = 16;
@@ -41,6 +45,8 @@ pub(crate) struct Router {
     pub(crate) listeners: Listeners,
     pub(crate) exchange: Exchange,
     pub(crate) clients: Clients,
+    /// If there is a tenant.
+    hosting: Option<Box<Hosting>>,
     config: Arc<Config>,
     shards: Shards,
     server: Server,
@@ -65,6 +71,7 @@ pub(crate) struct RouterParts {
     pub(crate) discovery: PerFamily<Option<Discovery>>,
     pub(crate) exchange: Exchange,
     pub(crate) clients: ClientsParts,
+    pub(crate) hosting: Option<HostingParts>,
     pub(crate) ends: Ends,
     pub(crate) ledger: Arc<Mutex<Ledger>>,
     pub(crate) config: Arc<Config>,
@@ -135,19 +142,20 @@ impl<'a> Arrived<'a> {
 impl Router {
     /// A router without clients.
     pub(crate) fn new(parts: RouterParts, now: Instant) -> Self {
-        let RouterParts { poller, listeners, discovery, exchange, clients, ends, .. } = parts;
+        let RouterParts { poller, listeners, discovery, exchange, clients, hosting, ends, .. } = parts;
         let RouterParts { ledger, config, shards, seed, privacy, .. } = parts;
         Self {
             poller,
             listeners,
             exchange,
             clients: Clients::new(clients, now),
+            hosting: hosting.map(|parts| Box::new(Hosting::new(parts, shards, now))),
             server: Server::new(Arc::clone(&config), shards, seed.0, now),
             config,
             shards,
             binding: BindingServers::new(&discovery),
             ends,
-            detours: Detours::new(now),
+            detours: Detours::new(DetourLimits::CLIENTS, now),
             resting: tcp::Resting::default(),
             privacy,
             bind_warning: Seldom::default(),
@@ -179,22 +187,31 @@ impl Router {
         &self.ends
     }
 
-    /// Plans what a train from clients asks for.
-    pub(crate) fn plan_from_listener(&mut self, place: u8, slot: usize, train: Train<'_>, now: Now) {
+    /// Plans what a train from clients, or for the tenant, asks for.
+    pub(crate) fn plan_from_listener(&mut self, place: u8, slot: usize, batch: &mut RecvBatch, now: Now) {
         let Some(listener) = self.listeners.get(place) else { return };
+        let train = batch.train(slot);
+        let Some(five_tuple) = listener.five_tuple(&train) else {
+            self.counters.count_dropped(RelayDrop::UnusableAddress);
+            return;
+        };
+        let from = FromWhom { five_tuple, realm: listener.realm, is_handed_over: false };
         let arrived = Arrived::new(slot, train);
-        match listener.five_tuple(&train) {
-            Some(five_tuple) => {
-                let from = FromWhom { five_tuple, realm: listener.realm, is_handed_over: false };
-                self.plan_from_client(from, arrived, now);
-            }
-            None => self.counters.count_dropped(RelayDrop::UnusableAddress),
+        if self.hosting.is_none() {
+            self.plan_from_client(from, arrived, now);
+        } else {
+            self.count_received(&arrived);
+            self.plan_shared(from, slot, batch.train_mut(slot), now);
         }
     }
 
     /// Plans where packets of a client go. Those of a train have one way in common, which is looked up once.
     pub(crate) fn plan_from_client(&mut self, from: FromWhom, arrived: Arrived<'_>, now: Now) {
         self.count_received(&arrived);
+        self.plan_packets(from, arrived, now);
+    }
+
+    fn plan_packets(&mut self, from: FromWhom, arrived: Arrived<'_>, now: Now) {
         let mut allocation = self.server.find(&from.five_tuple);
         for (packet, place) in arrived.packets() {
             if allocation.is_none() && self.pass_on(&from, packet, arrived.traffic_class, now.at) {
@@ -227,20 +244,22 @@ impl Router {
     }
 
     /// Plans what another shard handed over, which lies in slot 0.
-    pub(crate) fn plan_bundle(&mut self, bundle: &Bundle, now: Now) {
+    pub(crate) fn plan_bundle(&mut self, bundle: &mut Bundle, now: Now) {
         self.clients.forget_homes(|five_tuple| self.server.find(five_tuple).is_none());
+        let maker = bundle.maker();
         for train in &bundle.trains {
-            let arrived = Arrived {
-                bytes: &bundle.bytes[train.start..][..train.len],
-                place: Place::new(0, train.start, train.len),
-                segment_len: train.segment_len,
-                traffic_class: train.traffic_class,
-            };
+            let HandedTrain { segment_len, traffic_class, .. } = *train;
+            let bytes = &mut bundle.bytes[train.start..][..train.len];
+            if self.take_for_tenant(maker, train, bytes, now.at) {
+                continue;
+            }
+            let place = Place::new(0, train.start, train.len);
+            let arrived = Arrived { bytes, place, segment_len, traffic_class };
             match train.handover {
                 Handover::Relayed { from, to } => match self.server.relay_at(to) {
                     Some(relay) => {
                         for (_, place) in arrived.packets() {
-                            self.plan_to_client(relay, from, place, train.traffic_class, now.at);
+                            self.plan_to_client(relay, from, place, traffic_class, now.at);
                         }
                     }
                     None => self.counters.count_dropped(RelayDrop::NoRelayedAddress),
@@ -255,9 +274,11 @@ impl Router {
                     self.server.client_gone(&five_tuple, now.at);
                 }
                 Handover::FromClient { five_tuple, realm } => {
-                    self.clients.note_home(five_tuple, bundle.maker());
+                    self.clients.note_home(five_tuple, maker);
                     self.plan_from_client(FromWhom { five_tuple, realm, is_handed_over: true }, arrived, now);
                 }
+                // Those have been taken.
+                Handover::ForTenant { .. } | Handover::Detour { .. } | Handover::Parcel { .. } => {}
             }
         }
     }
@@ -282,6 +303,7 @@ impl Router {
         self.expire_tcp(now.at);
         self.resume_accepting(now.at);
         self.expire_dtls(now);
+        self.expire_tenant(now.at);
         // Responses to requests that have become overdue, and what DTLS had to say.
         self.deliver(&[][..], now.at);
         self.flush_streams(now.at);
@@ -299,7 +321,9 @@ impl Router {
     /// When to come back.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let deadline = self.server.poll_timeout().map(|deadline| deadline.at);
-        let others = [self.detours.poll_timeout(), self.resting.poll_timeout(), self.clients.poll_timeout()];
+        let hosting = self.hosting.as_ref().and_then(|hosting| hosting.poll_timeout());
+        let others =
+            [self.detours.poll_timeout(), self.resting.poll_timeout(), self.clients.poll_timeout(), hosting];
         deadline.into_iter().chain(others.into_iter().flatten()).min()
     }
 
@@ -311,6 +335,11 @@ impl Router {
         counters.sent = *self.buffers.counters();
         counters.allocations = self.server.allocation_count();
         counters.dropped[RelayDrop::ShardBusy as usize] += self.exchange.dropped();
+        if let Some(hosting) = &self.hosting {
+            counters.tenant = hosting.counters();
+            counters.dropped[RelayDrop::NoConnection as usize] += hosting.refused();
+            counters.dropped[RelayDrop::TenantBusy as usize] += hosting.exchange.dropped();
+        }
         let clients = &self.clients;
         counters.streams = *clients.streams.counters();
         counters.stream_clients = clients.streams.len();
@@ -401,6 +430,11 @@ impl Router {
             self.plan.send_to_peer(way, place);
             return;
         }
+        if self.hosting.is_some()
+            && self.pass_to_tenant((to.source, to.peer), &packet[to.range.clone()], traffic_class, now)
+        {
+            return;
+        }
         let shard = self.shards.of_port(to.peer.port());
         if shard != self.shards.own() {
             let handover = Handover::Relayed { from: to.source, to: to.peer };
@@ -472,9 +506,9 @@ mod tests {
         here.handle_timeout(now);
 
         assert_eq!(here.detours.shard_of(&five_tuple, now.at), None);
-        let bundle = there.exchange.receive().unwrap();
+        let mut bundle = there.exchange.receive().unwrap();
         assert_eq!(bundle.trains[0].handover, Handover::ClientGone { five_tuple });
-        there.plan_bundle(&bundle, now);
+        there.plan_bundle(&mut bundle, now);
         assert_eq!(there.clients.home(&five_tuple), None);
     }
 
@@ -494,6 +528,7 @@ mod tests {
                 listeners: listeners.next().unwrap(),
                 exchange: exchanges.next().unwrap(),
                 clients: ClientsParts { dtls: None, posts: Vec::new(), secret: Seed([3; 32]) },
+                hosting: None,
                 discovery: PerFamily::default(),
                 ends: Ends::new(
                     PerFamily::default(),

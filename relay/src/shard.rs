@@ -3,9 +3,10 @@
 use crate::Rest;
 use crate::commands::Command;
 use crate::counters::ShardCounters;
+use crate::handover::Bundle;
 use crate::mailbox::Bell;
 use crate::rest::{Pace, TurnLoad};
-use crate::router::{Router, RouterParts};
+use crate::router::{Router, RouterParts, Sent};
 use crate::token::{RelayKey, Token};
 use aws_lc_rs::rand;
 use moim_turn::{Now, RelayId, ShardId};
@@ -26,8 +27,14 @@ const PUBLISH: Duration = Duration::from_millis(100);
 /// How many commands a turn carries out: one may take as long as a thousand packets.
 const COMMANDS_PER_TURN: usize = 16;
 
-/// How many bundles of other shards a turn takes in.
+/// How many bundles of other shards a turn takes in for the relay.
 const BUNDLES_PER_TURN: usize = 64;
+
+/// How many for the tenant. What it makes of a packet may be many.
+const TENANT_BUNDLES_PER_TURN: usize = 16;
+
+/// How many messages of other threads a turn gives to the tenant.
+const TENANT_MESSAGES_PER_TURN: usize = 64;
 
 /// How much later than asked for the kernel may end a rest, in nanoseconds. By default it is 50 µs, half a rest.
 const TIMER_SLACK_NS: u64 = 1_000;
@@ -130,7 +137,8 @@ impl Shard {
         }
         self.bell.fall_asleep();
         // What was put into the mailboxes before the bell knew that it has to ring.
-        let timeout = if self.take_mail() { Some(Duration::ZERO) } else { self.timeout() };
+        let has_mail = self.take_bundles() | self.take_commands();
+        let timeout = if has_mail { Some(Duration::ZERO) } else { self.timeout() };
         let result = self.router.poller.wait(timeout);
         self.bell.wake_up();
         result
@@ -159,8 +167,9 @@ impl Shard {
             }
         }
         self.flush();
-        self.take_mail();
+        self.take_commands();
         self.router.handle_timeout(self.now);
+        self.send_for_tenant();
         self.publish_if_due();
     }
 
@@ -205,30 +214,58 @@ impl Shard {
 
     /// Plans and sends what was received.
     fn flush(&mut self) {
+        // First, since it may say whose those are: a shard says so before it sends the answer that makes them come.
+        self.take_bundles();
         for (slot, origin) in self.origins.drain(..).enumerate() {
-            let train = self.batch.train(slot);
             match origin {
-                Origin::Listener(place) => self.router.plan_from_listener(place, slot, train, self.now),
-                Origin::Relay(relay) => self.router.plan_from_peer(relay, slot, train, self.now.at),
+                Origin::Listener(place) => {
+                    self.router.plan_from_listener(place, slot, &mut self.batch, self.now);
+                }
+                Origin::Relay(relay) => {
+                    self.router.plan_from_peer(relay, slot, self.batch.train(slot), self.now.at);
+                }
             }
             self.load.messages += 1;
         }
         self.router.deliver(&self.batch, self.now.at);
         self.router.exchange.send();
         self.batch.clear();
+        self.send_for_tenant();
     }
 
-    /// Takes what other threads have put into the mailboxes. Whether there was anything.
-    fn take_mail(&mut self) -> bool {
+    /// Takes what other shards have put into the mailboxes. Whether there was anything.
+    fn take_bundles(&mut self) -> bool {
         let mut is_any = false;
         for _ in 0..BUNDLES_PER_TURN {
             let Some(bundle) = self.router.exchange.receive() else { break };
             is_any = true;
-            self.router.plan_bundle(&bundle, self.now);
-            self.router.deliver(bundle.bytes.as_slice(), self.now.at);
-            self.load.messages += bundle.trains.len();
+            let bundle = self.take_in(bundle);
             self.router.exchange.give_back(bundle);
         }
+        for _ in 0..TENANT_BUNDLES_PER_TURN {
+            let Some(bundle) = self.router.receive_for_tenant() else { break };
+            is_any = true;
+            let bundle = self.take_in(bundle);
+            self.router.give_back_for_tenant(bundle);
+        }
+        if is_any {
+            self.is_unpublished = true;
+            self.router.exchange.send();
+        }
+        is_any
+    }
+
+    /// Plans and sends what a bundle brings; it comes back to be given back.
+    fn take_in(&mut self, mut bundle: Bundle) -> Bundle {
+        self.router.plan_bundle(&mut bundle, self.now);
+        self.router.deliver(bundle.bytes.as_slice(), self.now.at);
+        self.load.messages += bundle.trains.len();
+        bundle
+    }
+
+    /// Does what other threads have asked for. Whether there was anything.
+    fn take_commands(&mut self) -> bool {
+        let mut is_any = self.router.take_tenant_messages(TENANT_MESSAGES_PER_TURN, self.now.at);
         for _ in 0..COMMANDS_PER_TURN {
             let Ok(command) = self.commands.try_recv() else { break };
             is_any = true;
@@ -239,6 +276,13 @@ impl Shard {
             self.router.exchange.send();
         }
         is_any
+    }
+
+    fn send_for_tenant(&mut self) {
+        let Sent { is_any, is_exhausted } = self.router.send_for_tenant(self.now.at);
+        self.is_unpublished |= is_any;
+        // It has the next turn at once, instead of a rest.
+        self.load.is_full |= is_exhausted;
     }
 
     fn publish_if_due(&mut self) {

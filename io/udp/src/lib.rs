@@ -25,7 +25,7 @@ mod sys;
 
 pub use poll::{Interest, Poller, Ready, Waker};
 pub use probe::{Capabilities, probe};
-pub use recv::{RECV_SLOTS, RecvBatch, Train};
+pub use recv::{RECV_SLOTS, RecvBatch, Train, TrainMut};
 pub use send::{Destination, RUN_LEN_MAX, RUN_SEGMENTS_MAX, SendBuffers, SendCounters, SendQueue};
 pub use send_drop::SendDrop;
 pub use socket::{PeerError, Socket, SocketOptions};

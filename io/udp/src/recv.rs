@@ -62,6 +62,21 @@ pub struct Train<'a> {
     pub traffic_class: u8,
 }
 
+/// A [`Train`] whose packets may be changed where they lie: decrypted, or turned into their answers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TrainMut<'a> {
+    /// The payloads, one after the other.
+    pub bytes: &'a mut [u8],
+    /// How long each of them is, in bytes. As long as `bytes` for a single packet; 0 for an empty one.
+    pub segment_len: usize,
+    /// Who sent it. This may be forged, and be an address that nothing can be sent to.
+    pub source: SocketAddr,
+    /// To which of this host's addresses it was sent: see [`Train::local`].
+    pub local: Option<IpAddr>,
+    /// The traffic class byte of its IP header: the DSCP and the congestion mark (RFC 2474, RFC 3168).
+    pub traffic_class: u8,
+}
+
 impl<'a> Train<'a> {
     /// The packets of the train. An empty packet is one.
     pub fn segments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
@@ -153,6 +168,22 @@ impl RecvBatch {
     pub fn train(&self, slot: usize) -> Train<'_> {
         let Arrived { len, segment_len, source, local, traffic_class } = self.trains[slot];
         Train { bytes: self.bytes(slot, len), segment_len, source, local, traffic_class }
+    }
+
+    /// A train that has arrived, to be changed where it lies.
+    ///
+    /// # Panics
+    /// If the slot is not filled.
+    pub fn train_mut(&mut self, slot: usize) -> TrainMut<'_> {
+        let Arrived { len, segment_len, source, local, traffic_class } = self.trains[slot];
+        TrainMut { bytes: self.bytes_mut(slot, len), segment_len, source, local, traffic_class }
+    }
+
+    #[expect(unsafe_code, reason = "the counterpart of `bytes`")]
+    fn bytes_mut(&mut self, slot: usize, len: usize) -> &mut [u8] {
+        assert!(slot < RECV_SLOTS && len <= TRAIN_LEN_MAX, "a train lies within its slot");
+        // SAFETY: as in `bytes`; and the batch is borrowed exclusively, so that nobody else reads or writes the slot.
+        unsafe { std::slice::from_raw_parts_mut(self.storage.as_mut_ptr().add(slot * SLOT_STRIDE), len) }
     }
 
     #[expect(unsafe_code, reason = "the kernel writes into the slots through pointers that are set once")]

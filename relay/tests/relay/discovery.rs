@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// A port where nobody waits (RFC 863).
 const DISCARD: u16 = 9;
-const WITHIN_REASON: Duration = Duration::from_secs(20);
+const WITHIN_REASON: Duration = Duration::from_secs(60);
 
 /// Two addresses that no other process uses, since 127.0.0.0/8 has more of them than there are processes; and ports that no
 /// other test uses there.

@@ -6,6 +6,7 @@
 mod client;
 mod discovery;
 mod streams;
+mod tenant;
 
 use client::{Client, Incoming, attribute, channel_data, error_code};
 use moim_relay::{Listen, Relay, RelayAddress, RelayConfig, RelayDrop, Rest};
@@ -19,11 +20,13 @@ use moim_turn::policy::{PeerLists, PeerPolicy, RelayMode};
 use moim_turn::quota;
 use moim_turn::server::{Config, Request, ServerSecrets};
 use moim_turn::{PerFamily, RealmId, ReservationToken};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Peers are where relayed addresses are not: what goes to 127.0.0.1 and ::1 is the process's own.
+/// Long enough for anything on one machine, however busy. Nothing waits that long unless it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Peers are where relayed addresses are not: what goes to those, and to ::1, is the process's own.
 const PEERS: &str = "127.0.0.2:0";
 const V4: &str = "127.0.0.1:0";
 const V6: &str = "[::1]:0";
@@ -185,7 +188,7 @@ fn an_unreachable_peer_is_told_about_and_disturbs_nothing() {
     let relay = start(config(&[V4], 1));
     let (mut client, relayed) = Client::allocated(relay.local_addrs()[0]);
     let (peer, at) = peer();
-    let gone = self::peer().1;
+    let (_gone, gone) = deaf_peer();
     let nowhere: SocketAddr = "203.0.113.1:9".parse().unwrap();
     for peer in [at, gone, nowhere] {
         client.permit(peer);
@@ -415,10 +418,7 @@ fn config(listen: &[&str], shards: u16) -> RelayConfig {
         peers: PeerPolicy::new(lists()),
         ..Config::new(vec![Arc::new(realm)], ServerSecrets::new([1; 32], [2; 32]))
     };
-    let own = |ip: &str| {
-        let ip = ip.parse().unwrap();
-        Some(RelayAddress { bind: ip, advertised: ip })
-    };
+    let own = |ip| Some(RelayAddress { bind: ip, advertised: ip });
     RelayConfig {
         listeners: listen
             .iter()
@@ -428,7 +428,7 @@ fn config(listen: &[&str], shards: u16) -> RelayConfig {
         shards,
         pin: false,
         rest: Rest { duration: Duration::from_micros(100), messages_min: 0 },
-        relay_addresses: PerFamily { ipv4: own("127.0.0.1"), ipv6: own("::1") },
+        relay_addresses: PerFamily { ipv4: own(relayed_ip()), ipv6: own(Ipv6Addr::LOCALHOST.into()) },
         relay_ports: 49_152..=65_535,
         dtls: None,
         turn: Arc::new(turn),
@@ -437,10 +437,16 @@ fn config(listen: &[&str], shards: u16) -> RelayConfig {
     }
 }
 
+/// Where relayed addresses are: an address that no other process uses, so that a port that is free there stays free.
+fn relayed_ip() -> IpAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 128 | (high & 0x3f), middle, low).into()
+}
+
 fn lists() -> PeerLists {
     PeerLists {
         allow: vec!["127.0.0.0/8".parse().unwrap(), "203.0.113.0/24".parse().unwrap()],
-        relayed: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+        relayed: vec![relayed_ip(), Ipv6Addr::LOCALHOST.into()],
         ..PeerLists::default()
     }
 }
@@ -465,9 +471,17 @@ fn peer() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
+/// A peer that hears nobody: its port is its own, and whoever sends there is told that it cannot be reached.
+fn deaf_peer() -> (UdpSocket, SocketAddr) {
+    let (socket, address) = peer();
+    // A connected socket takes nothing but what its one peer sends.
+    socket.connect("127.0.0.2:9").unwrap();
+    (socket, address)
+}
+
 fn peer_at(address: &str) -> UdpSocket {
     let socket = UdpSocket::bind(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }
 
@@ -481,7 +495,7 @@ fn receive(peer: &UdpSocket) -> (Vec<u8>, SocketAddr) {
 fn within_reason(is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not happen");
+        assert!(start.elapsed() < PATIENCE, "it does not happen");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -135,6 +135,44 @@ fn a_run_has_no_more_packets_than_the_kernel_takes() {
     assert_eq!(buffers.messages.iter().map(|message| message.segments).collect::<Vec<_>>(), [64, 1]);
 }
 
+#[test]
+fn packets_that_lie_together_become_the_runs_they_would_have_become_one_by_one() {
+    let [one, other] = ["192.0.2.1:9".parse().unwrap(), "192.0.2.2:9".parse().unwrap()].map(Destination::new);
+    let long = vec![0; 130_000];
+    let cases = [
+        ("one run", vec![(one, 15, 5)]),
+        ("the last is shorter, and ends it", vec![(one, 14, 5), (one, 8, 4)]),
+        ("runs of one length join", vec![(one, 10, 5), (one, 12, 5), (one, 5, 5)]),
+        ("shorter ones end a run", vec![(one, 10, 5), (one, 12, 4)]),
+        ("longer ones begin another", vec![(one, 12, 4), (one, 10, 5)]),
+        ("a single one, said to be longer", vec![(one, 3, 5), (one, 3, 3), (one, 2, 3)]),
+        ("by destination", vec![(one, 10, 5), (other, 10, 5), (one, 10, 5)]),
+        ("as many as the kernel takes", vec![(one, 30, 1), (one, 100, 1)]),
+        ("as long as the kernel takes", vec![(one, 1_300 * 20, 1_300), (one, 1_300 * 80, 1_300)]),
+        ("longer than the kernel takes", vec![(one, 130_000, 65_508)]),
+        ("nothing", vec![(one, 0, 5), (one, 5, 5)]),
+    ];
+    for (what, runs) in cases {
+        let (mut together, mut apart) = (SendBuffers::new(), SendBuffers::new());
+        let mut queue = together.queue();
+        for (to, len, segment_len) in &runs {
+            queue.push_run(*to, &long[..*len], *segment_len);
+        }
+        let mut queue = apart.queue();
+        for (to, len, segment_len) in &runs {
+            for packet in long[..*len].chunks(*segment_len) {
+                queue.push(*to, &[packet]);
+            }
+        }
+
+        let messages = |buffers: &SendBuffers| -> Vec<_> {
+            buffers.messages.iter().map(|one| (one.to, one.len, one.segment_len, one.segments)).collect()
+        };
+        assert_eq!(messages(&together), messages(&apart), "{what}");
+        assert!(together.parts.len() < apart.parts.len() || apart.parts.len() <= 4, "{what}");
+    }
+}
+
 /// The loopback device takes 65,536 bytes in one piece, and refuses a run of packets that it would have to fragment.
 #[test]
 fn a_run_that_is_refused_goes_out_packet_by_packet() {
@@ -145,9 +183,8 @@ fn a_run_that_is_refused_goes_out_packet_by_packet() {
 
     for round in 0..3 {
         let counters = send(&client, |queue| {
-            for packet in [&b"aaaa"[..], b"bbbb", b"cc"] {
-                queue.push(to, &[&packet[..1], &packet[1..]]);
-            }
+            queue.push(to, &[b"a", b"aaa"]);
+            queue.push_run(to, b"bbbbcc", 4);
         });
 
         assert_eq!(recv_packets(&server, 3), [&b"aaaa"[..], b"bbbb", b"cc"]);
@@ -266,6 +303,20 @@ fn errors_of_the_kernel_are_told_apart() {
     assert_eq!(of(libc::EHOSTUNREACH), SendDrop::Unreachable);
     assert_eq!(of(libc::EPERM), SendDrop::Forbidden);
     assert_eq!(of(libc::EIO), SendDrop::Other);
+}
+
+#[test]
+fn a_train_can_be_changed_where_it_lies() {
+    let server = socket(V4);
+    send(&server, |queue| queue.push(Destination::new(server.local_addr()), &[b"question"]));
+    let mut batch = RecvBatch::new();
+    recv(&server, &mut batch);
+
+    let train = batch.train_mut(0);
+    assert_eq!((train.source, train.segment_len), (server.local_addr(), 8));
+    train.bytes.copy_from_slice(b"answered");
+
+    assert_eq!(batch.train(0).bytes, b"answered");
 }
 
 #[test]
