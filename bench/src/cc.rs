@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
 mod cases;
+mod sharing;
 mod str0m;
 
 use anyhow::Result;
@@ -60,7 +61,31 @@ pub(crate) fn measure(options: &Options) -> Result<()> {
             figures.print(name, options.seeds);
         }
     }
+    measure_sharing(options);
     Ok(())
+}
+
+/// Two flows on one link: the second begins later.
+#[expect(clippy::cast_precision_loss, reason = "a few seeds")]
+fn measure_sharing(options: &Options) {
+    println!("\n{:<44} {:>15} {:>13}", "", "shares %", "queue ms");
+    println!("{:<44} {:>7} {:>7} {:>6} {:>6} {:>12}", "", "first", "second", "mean", "p95", "least %");
+    for pair in sharing::all().into_iter().filter(|pair| pair.name.contains(&options.case)) {
+        let runs: Vec<_> =
+            (1..=options.seeds).map(|seed| pair.run(seed, options.trace && seed == 1)).collect();
+        let mean =
+            |of: fn(&sharing::Shares) -> f64| runs.iter().map(of).sum::<f64>() / runs.len().max(1) as f64;
+        let least = runs.iter().flat_map(|run| run.of_link).fold(1.0, f64::min);
+        println!(
+            "{:<44} {:>7.1} {:>7.1} {:>6.1} {:>6.1} {:>12.1}",
+            pair.name,
+            mean(|run| run.of_link[0]) * 100.0,
+            mean(|run| run.of_link[1]) * 100.0,
+            mean(|run| run.wait_mean),
+            mean(|run| run.wait_p95),
+            least * 100.0,
+        );
+    }
 }
 
 fn run_ours(case: &Case, seed: u64) -> Trace {

@@ -1,8 +1,9 @@
 mod silence;
+mod window;
 
 use crate::application::ApplicationLimited;
 use crate::config::{Config, InvalidConfig};
-use crate::delay::{Groups, Measured, QueueDelay, RateControl, Trendline, Usage};
+use crate::delay::{CrossTraffic, Groups, Measured, QueueDelay, RateControl, Trendline, Usage};
 use crate::history::{FEEDBACK_RESULTS_MAX, History};
 use crate::loss::LossEstimator;
 use crate::packet::{ProbeCluster, SentPacket};
@@ -13,15 +14,20 @@ use crate::units::{bitrate, bps, micros};
 use moim_wire::{Bitrate, Deadline};
 use silence::Silence;
 use std::time::{Duration, Instant};
+use window::Window;
 
 /// The round trip until one is measured.
 const RTT_FIRST: Duration = Duration::from_millis(200);
 /// No round trip is longer than this, whatever is said.
 const RTT_MAX: Duration = Duration::from_secs(10);
 /// Packets sent so long before one that arrived are not on the way any more, whatever became of the reports about them.
-const OVERTAKEN: Duration = Duration::from_millis(500);
+const OVERTAKEN: Duration = Duration::from_millis(100);
 /// How much faster than the target the pacer drains: frames differ in size.
 const PACING_FACTOR: f64 = 1.25;
+/// The same where the link is full anyway: what the pacer did not hold back would wait there, and bring the delay of others to grow.
+const PACING_FACTOR_FULL: f64 = 1.1;
+/// And where a queue is to drain, for which there must really be less.
+const PACING_FACTOR_DRAINING: f64 = 1.0;
 /// A fall to less than this share is a drop, after which the way back is tried by a probe.
 const DROP: f64 = 0.7;
 /// A queue longer than this speaks against probing.
@@ -46,6 +52,7 @@ struct Path {
     groups: Groups,
     trendline: Trendline,
     queue: QueueDelay,
+    cross: CrossTraffic,
     throughput: Throughput,
     rate: RateControl,
     loss: LossEstimator,
@@ -53,6 +60,7 @@ struct Path {
     measurements: Measurements,
     planner: Planner,
     silence: Silence,
+    window: Window,
     rtt: Duration,
     began: bool,
     /// The highest number that was reported.
@@ -161,6 +169,7 @@ impl SendSideController {
         }
         if path.silence.is_due(path.rtt, now) {
             self.counters.silences += 1;
+            path.window.silent();
             path.planner.dropped(path.silence.before(bps(self.target)), now);
             path.rate.set(bps(self.target) * silence::KEPT, now);
             self.choose(Reason::Silence);
@@ -186,9 +195,23 @@ impl SendSideController {
         self.target
     }
 
+    /// Whether so much is on the way that nothing but audio and probes should follow until a report comes. To be told to a
+    /// [`Pacer`](crate::Pacer) with each packet and each report: [`Pacer::hold`](crate::Pacer::hold).
+    pub fn is_full(&self) -> bool {
+        let bps = bps(self.target).max(self.path.rate.sustained_bps());
+        // A queue that others fill is none that holding back would empty.
+        !self.path.rate.is_contested() && self.path.window.is_full(self.path.history.in_flight_bytes(), bps)
+    }
+
     /// At which rate a [`Pacer`](crate::Pacer) is to drain.
     pub fn pacing_rate(&self) -> Bitrate {
-        self.target.scaled(PACING_FACTOR)
+        let rate = &self.path.rate;
+        self.target.scaled(match () {
+            () if rate.is_contested() => PACING_FACTOR,
+            () if rate.is_draining() => PACING_FACTOR_DRAINING,
+            () if rate.is_alone() => PACING_FACTOR_FULL,
+            () => PACING_FACTOR,
+        })
     }
 
     /// What is known now.
@@ -237,6 +260,11 @@ impl SendSideController {
         }
         path.throughput.packet(arrival_us, packet.size, path.application.is_limited());
         path.queue.packet(packet.sent_us, arrival_us);
+        if let Some(bps) = path.throughput.bps() {
+            let takes_us = f64::from(packet.size) * 8e6 / bps;
+            let waited_us = path.queue.waited_us(packet.sent_us, arrival_us);
+            path.cross.packet((seq, packet.sent_us, arrival_us), takes_us, waited_us);
+        }
         if let Some(id) = packet.probe {
             path.measurements.received(id, &packet, arrival_us);
         }
@@ -266,12 +294,20 @@ impl SendSideController {
         self.path.queue.finish(now_us);
         if let Some(last_sent_us) = report.last_sent_us {
             self.path.history.expire(last_sent_us.saturating_sub(micros(OVERTAKEN)));
-            self.path.measured_rtt(Duration::from_micros(now_us.saturating_sub(last_sent_us)));
+            let rtt = Duration::from_micros(now_us.saturating_sub(last_sent_us));
+            self.path.measured_rtt(rtt);
+            self.path.window.reported(rtt, now);
         }
         self.path.application.update(self.target, now);
         let before = self.path.rate.sustained_bps();
         let measured = self.path.measured();
         let mut reason = if self.path.rate.update(measured, now) { Reason::Delay } else { Reason::Increase };
+        if self.path.rate.take_emptied() {
+            self.path.queue.rebase();
+        }
+        if self.path.rate.take_wider() {
+            self.path.planner.wider(now);
+        }
         if self.take_probes(now) {
             reason = Reason::Probe;
         }
@@ -332,7 +368,7 @@ impl SendSideController {
             rtt: path.rtt,
             clear: path.trendline.usage() != Usage::Overusing
                 && path.queue.standing() < CLEAR_QUEUE
-                && path.rate.is_far(now)
+                && path.rate.may_carry_more(path.application.is_limited(), path.rtt, now)
                 && path.loss.is_clear(),
         }
     }
@@ -349,6 +385,7 @@ impl Path {
             groups: Groups::default(),
             trendline: Trendline::new(),
             queue: QueueDelay::default(),
+            cross: CrossTraffic::default(),
             throughput: Throughput::default(),
             rate: RateControl::new(bps(start), (bps(config.min), bps(config.max)), now),
             loss: LossEstimator::new(),
@@ -356,6 +393,7 @@ impl Path {
             measurements: Measurements::default(),
             planner: Planner::new(now),
             silence: Silence::default(),
+            window: Window::new(),
             rtt: RTT_FIRST,
             began: false,
             highest: None,
@@ -369,6 +407,8 @@ impl Path {
             recent_bps: self.throughput.recent_bps(),
             queue: self.queue.standing(),
             queue_jumped: self.queue.has_jumped(),
+            others: self.cross.is_there(),
+            no_others: self.cross.is_absent(),
             in_flight_bytes: self.history.in_flight_bytes(),
             rtt: self.rtt,
             application_limited: self.application.is_limited(),

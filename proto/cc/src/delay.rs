@@ -1,11 +1,16 @@
 //! What the times at which packets arrive say about the queue before the bottleneck.
 
+mod alone;
 mod capacity;
+mod cross;
 mod groups;
 mod queue;
 mod rate;
 mod trendline;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use capacity::LinkCapacity;
+pub(crate) use cross::CrossTraffic;
 pub(crate) use groups::Groups;
 pub(crate) use queue::QueueDelay;
 pub(crate) use rate::{Measured, RateControl};

@@ -5,7 +5,8 @@ pub const SENT_MAX: usize = 8_192;
 /// Results read from one report, at most; the rest is ignored. A report of transport-wide feedback names no more than this.
 pub const FEEDBACK_RESULTS_MAX: usize = 65_536;
 
-const SENT_MIN: usize = 256;
+/// Of a sender that sends little.
+const SENT_MIN: usize = 32;
 
 /// The packets that were sent, by number: a ring that grows while reports are slow, up to [`SENT_MAX`].
 #[derive(Debug)]

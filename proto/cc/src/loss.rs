@@ -352,3 +352,70 @@ fn likelier(best: &mut Option<Judged>, judged: Judged) {
         *best = Some(judged);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A flow of 1 Mbit/s of which each so many packets the first gets lost, for so long. What it was limited to at the least.
+    fn run(
+        estimator: &mut LossEstimator,
+        lose_every: Option<u64>,
+        seconds: u32,
+        mut now: Instant,
+    ) -> Option<f64> {
+        let mut least: Option<f64> = None;
+        for round in 0..u64::from(seconds) * 20 {
+            for packet in 0..5 {
+                let seq = round * 5 + packet;
+                let lost = lose_every.is_some_and(|every| seq.is_multiple_of(every));
+                estimator.packet(seq * 10_000, 1_250, lost);
+            }
+            now += Duration::from_millis(50);
+            estimator.update((30_000.0, 1_000_000.0), now);
+            if let Some(bps) = estimator.bps() {
+                least = Some(least.map_or(bps, |least| least.min(bps)));
+            }
+        }
+        least
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
+    fn origin() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn without_loss_there_is_no_limit() {
+        let mut estimator = LossEstimator::new();
+        assert_eq!(run(&mut estimator, None, 20, origin()), None);
+        assert!(estimator.is_clear());
+    }
+
+    #[test]
+    fn a_share_that_stays_the_same_when_less_is_sent_is_inherent() {
+        let mut estimator = LossEstimator::new();
+        let least = run(&mut estimator, Some(10), 30, origin());
+        // A trial may have asked for less for a moment; it has ended with the verdict that loss is inherent.
+        assert!(least.is_none_or(|bps| bps > 600_000.0), "{least:?}");
+        assert!(estimator.bps().is_none_or(|bps| bps > 850_000.0), "{:?}", estimator.bps());
+        assert!((0.08..0.12).contains(&estimator.inherent()), "{}", estimator.inherent());
+    }
+
+    #[test]
+    fn more_than_can_be_inherent_is_congestion() {
+        let mut estimator = LossEstimator::new();
+        run(&mut estimator, Some(2), 30, origin());
+        assert!(estimator.bps().is_some_and(|bps| bps < 600_000.0), "{:?}", estimator.bps());
+    }
+
+    #[test]
+    fn a_packet_that_arrives_after_all_was_not_lost() {
+        let mut estimator = LossEstimator::new();
+        for seq in 0..100 {
+            estimator.packet(seq * 10_000, 1_250, true);
+            estimator.recovered();
+        }
+        assert!(estimator.share() < 1e-9);
+    }
+}

@@ -104,6 +104,7 @@ pub struct Pacer<P> {
     /// The burst that began last.
     burst_began: u64,
     hurried: bool,
+    held: bool,
 }
 
 impl<P: Paced> Pacer<P> {
@@ -119,6 +120,7 @@ impl<P: Paced> Pacer<P> {
             probing: Probing::default(),
             burst_began: 0,
             hurried: false,
+            held: false,
         }
     }
 
@@ -135,6 +137,11 @@ impl<P: Paced> Pacer<P> {
             Some(meter) => meter.set_rate(padding, at),
             none => *none = Some(Meter::new(padding, at)),
         }
+    }
+
+    /// Holds back all but audio and probes, or no longer: too much is [on the way](crate::SendSideController::is_full).
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// Sends at the rate of a probe until it has its fill. It waits for those before it; of more than [`PROBES_WAITING_MAX`] the
@@ -161,7 +168,7 @@ impl<P: Paced> Pacer<P> {
             };
             return Some(output);
         }
-        if !self.in_burst(at) {
+        if self.held || !self.in_burst(at) {
             return None;
         }
         if !self.queues.is_empty() {
@@ -176,6 +183,11 @@ impl<P: Paced> Pacer<P> {
         if self.queues.has_audio() {
             return Some(Deadline::new(self.clock.instant(0), "audio to send"));
         }
+        let probe =
+            self.probing.next().map(|at| Deadline::new(self.clock.instant(at), "a probe's next packets"));
+        if self.held {
+            return probe;
+        }
         let next_burst = self.burst_began.saturating_add(self.burst());
         let media = (!self.queues.is_empty()).then(|| self.media.next(self.burst()).max(next_burst));
         let padding = self.padding.as_ref().map(|meter| meter.next(self.burst()).max(next_burst));
@@ -184,7 +196,7 @@ impl<P: Paced> Pacer<P> {
             (media, padding) => media.or(padding),
         };
         Deadline::soonest(
-            self.probing.next().map(|at| Deadline::new(self.clock.instant(at), "a probe's next packets")),
+            probe,
             burst.map(|at| Deadline::new(self.clock.instant(at), "the pacer's next burst")),
         )
     }
@@ -215,6 +227,7 @@ impl<P: Paced> Pacer<P> {
 
     /// Drops all that waits, and the probes: the destination has changed.
     pub fn clear(&mut self) {
+        self.held = false;
         self.queues.clear();
         self.probing = Probing::default();
     }

@@ -6,6 +6,7 @@
 mod dice;
 mod encoder;
 mod flow;
+mod gcc;
 mod link;
 mod reno;
 mod trace;
@@ -13,7 +14,7 @@ mod world;
 
 pub use dice::Dice;
 pub use encoder::{Encoder, FRAMES_PER_SECOND};
-pub use flow::FlowConfig;
+pub use flow::{Control, FlowConfig};
 pub use link::{Delivered, Jitter, Link, LinkConfig, Steps};
 pub use trace::{BIN, Bin, Trace};
 pub use world::{World, WorldConfig};

@@ -160,3 +160,44 @@ fn probes_do_not_exceed_what_is_needed() {
         assert!(cluster.rate <= Bitrate::from_kbps(600), "{cluster:?}");
     }
 }
+
+#[test]
+fn what_is_held_back_waits_and_audio_does_not() {
+    let (mut pacer, now) = pacer(Bitrate::from_kbps(10_000));
+    pacer.hold(true);
+    pacer.enqueue(Packet(1_000), PacketKind::Video, now).unwrap();
+    assert_eq!(pacer.poll_timeout(), None);
+    assert_eq!(leaving(&mut pacer, now), []);
+    pacer.enqueue(Packet(100), PacketKind::Audio, now).unwrap();
+    assert!(pacer.poll_timeout().is_some());
+    assert_eq!(leaving(&mut pacer, now), [PacketKind::Audio]);
+
+    pacer.hold(false);
+    let due = pacer.poll_timeout().expect("it waits for nothing but its turn").at.max(now);
+    assert_eq!(leaving(&mut pacer, due), [PacketKind::Video]);
+}
+
+#[test]
+fn a_controller_is_full_when_nothing_that_was_sent_is_reported() {
+    let (_, mut now) = pacer(Bitrate::from_kbps(1_000));
+    let mut controller =
+        SendSideController::new(Config { probing: false, ..Config::default() }, now).unwrap();
+    let sent = |seq| SentPacket { seq, size: 1_200, kind: PacketKind::Video, probe: None };
+    let mut seq = 0;
+    // 300 kbit/s, each packet reported 20 ms later.
+    while seq < 60 {
+        controller.on_sent(sent(seq), now);
+        controller.on_feedback([(seq, Some(32 * MS * u32::try_from(seq).unwrap()))], now + 20 * MS);
+        assert!(!controller.is_full(), "{seq}");
+        (seq, now) = (seq + 1, now + 32 * MS);
+    }
+    while !controller.is_full() {
+        controller.on_sent(sent(seq), now);
+        (seq, now) = (seq + 1, now + MS);
+    }
+    assert!((66..80).contains(&seq), "{seq}");
+    // Reports stay away: what is on the way is not known any more.
+    now += Duration::from_secs(1);
+    controller.handle_timeout(now);
+    assert!(!controller.is_full());
+}

@@ -16,9 +16,7 @@ pub(crate) struct LinkCapacity {
 }
 
 /// Measurements agree within this share.
-const AGREES: f64 = 0.03;
-/// So many that agree: nobody else takes a part of the link, which would vary.
-const ALONE: u32 = 5;
+const AGREES: f64 = 0.04;
 
 impl LinkCapacity {
     pub(crate) fn new() -> Self {
@@ -30,9 +28,9 @@ impl LinkCapacity {
         self.agreed = 0;
     }
 
-    /// Whether what goes through has been the same for a while.
-    pub(crate) fn is_steady(&self) -> bool {
-        self.agreed >= ALONE
+    /// Whether so many measurements in a row agreed: nobody else takes a part of the link, which would vary.
+    pub(crate) fn has_agreed(&self, times: u32) -> bool {
+        self.agreed >= times
     }
 
     /// What went through when the link was overused, in bits a second.
@@ -64,5 +62,35 @@ impl LinkCapacity {
 
     fn spread(&self, kbps: f64) -> f64 {
         (self.deviation * kbps).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Covers: draft-ietf-rmcat-gcc-02 §5.5
+    #[test]
+    fn the_estimate_follows_slowly_within_three_deviations() {
+        let mut capacity = LinkCapacity::new();
+        assert_eq!(capacity.estimate_bps(), None);
+        capacity.measured(1_000_000.0);
+        capacity.measured(1_100_000.0);
+        let (lower, estimate, upper) = (capacity.lower_bps(), capacity.estimate_bps(), capacity.upper_bps());
+        assert!(estimate.is_some_and(|bps| (bps - 1_005_000.0).abs() < 1.0), "{estimate:?}");
+        assert!(lower < estimate && estimate < upper);
+        capacity.reset();
+        assert_eq!(capacity.estimate_bps(), None);
+    }
+
+    #[test]
+    fn measurements_agree_until_one_does_not() {
+        let mut capacity = LinkCapacity::new();
+        for bps in [1_000_000.0, 1_010_000.0, 990_000.0] {
+            capacity.measured(bps);
+        }
+        assert!(capacity.has_agreed(2) && !capacity.has_agreed(3));
+        capacity.measured(800_000.0);
+        assert!(!capacity.has_agreed(1));
     }
 }

@@ -97,3 +97,50 @@ impl Group {
             && arrival.saturating_sub(self.first_arrival) < ARRIVAL_BURST_MAX_US
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Covers: draft-ietf-rmcat-gcc-02 §5.2
+    #[test]
+    fn packets_sent_at_once_are_one_group() {
+        let mut groups = Groups::default();
+        let packets = [(0, 100), (4_000, 5_000), (20_000, 20_100), (24_000, 25_000), (40_000, 42_100)];
+        let variations: Vec<_> =
+            packets.into_iter().filter_map(|(sent, arrival)| groups.push(sent, arrival)).collect();
+        assert_eq!(variations, [Variation { sent_us: 20_000, arrived_us: 20_000, at_us: 25_000 }]);
+    }
+
+    /// Covers: draft-ietf-rmcat-gcc-02 §5.2
+    #[test]
+    fn packets_that_waited_together_are_one_group() {
+        let mut groups = Groups::default();
+        // Sent 10 ms apart, arrived 1 ms apart.
+        for (sent, arrival) in [(0, 50_000), (10_000, 51_000), (20_000, 52_000), (30_000, 53_000)] {
+            assert_eq!(groups.push(sent, arrival), None);
+        }
+        assert_eq!(groups.push(100_000, 150_000), None, "the first group has none before it");
+        let variation = groups.push(200_000, 250_000);
+        assert_eq!(variation, Some(Variation { sent_us: 70_000, arrived_us: 97_000, at_us: 150_000 }));
+    }
+
+    #[test]
+    fn a_packet_that_was_overtaken_tells_nothing() {
+        let mut groups = Groups::default();
+        assert_eq!(groups.push(20_000, 20_000), None);
+        assert_eq!(groups.push(0, 21_000), None);
+        assert_eq!(groups.push(40_000, 40_000), None);
+        let variation = groups.push(60_000, 60_000);
+        assert_eq!(variation, Some(Variation { sent_us: 20_000, arrived_us: 20_000, at_us: 40_000 }));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_begins_anew() {
+        let mut groups = Groups::default();
+        for (sent, arrival) in [(0, 0), (20_000, 20_000), (40_000, 9_000_000), (60_000, 9_020_000)] {
+            groups.push(sent, arrival);
+        }
+        assert!(groups.previous.is_none());
+    }
+}

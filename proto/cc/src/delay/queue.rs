@@ -51,6 +51,12 @@ impl QueueDelay {
         self.last = Some(delay);
     }
 
+    /// How long a packet waited, in microseconds. The last report has a say, as one packet alone may have been late for another reason.
+    pub(crate) fn waited_us(&self, sent_us: u64, arrival_us: u64) -> i64 {
+        let delay = difference(arrival_us, sent_us);
+        self.base().zip(self.last).map_or(0, |(base, last)| delay.min(last).saturating_sub(base))
+    }
+
     /// What the packets of the last report waited, at the least.
     pub(crate) fn standing(&self) -> Duration {
         let Some((last, base)) = self.last.zip(self.base()) else { return Duration::ZERO };
@@ -60,6 +66,14 @@ impl QueueDelay {
     /// Whether the queue is long and has grown by much in the last report: sooner than a slope through many groups tells.
     pub(crate) fn has_jumped(&self) -> bool {
         self.growth_us >= JUMP_US && self.standing() >= LONG
+    }
+
+    /// The queue is empty now: the present delay is the least.
+    pub(crate) fn rebase(&mut self) {
+        self.before = None;
+        if let Some((half, last)) = self.half.as_mut().zip(self.last) {
+            half.least = last;
+        }
     }
 
     fn base(&self) -> Option<i64> {

@@ -153,3 +153,69 @@ impl Trendline {
         self.threshold_ms = moved.clamp(THRESHOLD_MIN_MS, THRESHOLD_MAX_MS);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups 20 ms apart, the delay of each of which is so much longer than that of the one before.
+    fn run(trendline: &mut Trendline, began_us: &mut u64, groups: u32, growth_us: i64) {
+        for _ in 0..groups {
+            let arrived_us = 20_000 + growth_us;
+            *began_us += u64::try_from(arrived_us).expect("time passes");
+            trendline.update(Variation { sent_us: 20_000, arrived_us, at_us: *began_us });
+        }
+    }
+
+    /// Covers: draft-ietf-rmcat-gcc-02 §5.4
+    #[test]
+    fn delay_that_grows_is_overuse_and_delay_that_shrinks_underuse() {
+        let (mut trendline, mut at) = (Trendline::new(), 0);
+        run(&mut trendline, &mut at, 60, 0);
+        assert_eq!(trendline.usage(), Usage::Normal);
+        run(&mut trendline, &mut at, 20, 3_000);
+        assert_eq!(trendline.usage(), Usage::Overusing);
+        run(&mut trendline, &mut at, 40, -3_000);
+        assert_eq!(trendline.usage(), Usage::Underusing);
+        run(&mut trendline, &mut at, 60, 0);
+        assert_eq!(trendline.usage(), Usage::Normal);
+    }
+
+    #[test]
+    fn one_late_group_is_no_overuse() {
+        let (mut trendline, mut at) = (Trendline::new(), 0);
+        run(&mut trendline, &mut at, 60, 0);
+        run(&mut trendline, &mut at, 1, 5_000);
+        run(&mut trendline, &mut at, 1, -5_000);
+        for _ in 0..30 {
+            run(&mut trendline, &mut at, 1, 0);
+            assert_ne!(trendline.usage(), Usage::Overusing);
+        }
+    }
+
+    /// Covers: draft-ietf-rmcat-gcc-02 §5.4
+    #[test]
+    fn the_threshold_falls_fast_to_its_least_and_rises_slowly() {
+        let (mut trendline, mut at) = (Trendline::new(), 0);
+        run(&mut trendline, &mut at, 60, 0);
+        assert!((trendline.threshold_ms() - THRESHOLD_MIN_MS).abs() < 1e-9, "{}", trendline.threshold_ms());
+        // A slope a little above it: the threshold follows, and by less than a hundredth of the distance each millisecond.
+        let mut rising = Trendline::new();
+        rising.threshold_ms = 10.0;
+        rising.adapt(20.0, 10.0);
+        let (up, mut falling) = (rising.threshold_ms - 10.0, Trendline::new());
+        falling.threshold_ms = 20.0;
+        falling.adapt(10.0, 10.0);
+        let down = 20.0 - falling.threshold_ms;
+        assert!((up - THRESHOLD_UP * 100.0).abs() < 1e-9, "{up}");
+        assert!((down - THRESHOLD_DOWN * 100.0).abs() < 1e-9, "{down}");
+    }
+
+    /// Covers: draft-ietf-rmcat-gcc-02 §5.4
+    #[test]
+    fn a_sudden_slope_leaves_the_threshold_alone() {
+        let mut trendline = Trendline::new();
+        trendline.adapt(THRESHOLD_FIRST_MS + THRESHOLD_OUTLIER_MS + 1.0, 50.0);
+        assert!((trendline.threshold_ms() - THRESHOLD_FIRST_MS).abs() < 1e-9);
+    }
+}

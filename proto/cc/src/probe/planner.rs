@@ -96,6 +96,12 @@ impl Planner {
         }
     }
 
+    /// The link carries more than before: how much is soon to be seen.
+    pub(crate) fn wider(&mut self, now: Instant) {
+        self.interval = INTERVAL_MIN;
+        self.next_at = self.next_at.min(now);
+    }
+
     /// A probe told something.
     pub(crate) fn measured(&mut self, measurement: Measurement, situation: Situation, now: Instant) {
         let Some((id, probed)) = self.last else { return };
@@ -159,4 +165,82 @@ impl Planner {
 
 fn bytes(rate: Bitrate) -> u64 {
     rate.bytes_in(LENGTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn situation(target_kbps: u32, demand_kbps: u32, clear: bool) -> Situation {
+        Situation {
+            target_bps: f64::from(target_kbps) * 1e3,
+            max_bps: 50e6,
+            demand_bps: f64::from(demand_kbps) * 1e3,
+            rtt: Duration::from_millis(50),
+            clear,
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
+    fn start() -> (Planner, Instant) {
+        let now = Instant::now();
+        (Planner::new(now), now)
+    }
+
+    fn kbps(cluster: Option<ProbeCluster>) -> Option<u64> {
+        cluster.map(|cluster| cluster.rate.as_bps() / 1_000)
+    }
+
+    #[test]
+    fn the_first_packet_begins_two_probes() {
+        let (mut planner, now) = start();
+        planner.begin(situation(300, 10_000, true), now);
+        assert_eq!(kbps(planner.poll()), Some(900));
+        assert_eq!(kbps(planner.poll()), Some(1_800));
+        assert_eq!(planner.poll(), None);
+    }
+
+    #[test]
+    fn nothing_is_probed_that_is_not_needed_or_where_the_path_is_busy() {
+        let (mut planner, now) = start();
+        let later = now + INTERVAL_MAX;
+        planner.update(situation(1_000, 1_000, true), later);
+        planner.update(situation(1_000, 10_000, false), later);
+        planner.update(situation(1_000, 10_000, true), now);
+        assert_eq!(planner.poll(), None);
+        planner.update(situation(1_000, 1_500, true), later);
+        assert_eq!(kbps(planner.poll()), Some(1_800), "a little more than what is needed");
+    }
+
+    #[test]
+    fn a_probe_that_succeeds_leads_to_the_next_and_one_that_fails_to_a_pause() {
+        let (mut planner, mut now) = start();
+        now += INTERVAL_MIN;
+        planner.update(situation(1_000, 10_000, true), now);
+        let first = planner.poll().expect("it is time");
+        planner.measured(Measurement { id: first.id, bps: 1_900e3 }, situation(1_900, 10_000, true), now);
+        let second = planner.poll().expect("the first succeeded");
+        assert_eq!(kbps(Some(second)), Some(3_800));
+        planner.measured(Measurement { id: second.id, bps: 2_000e3 }, situation(2_000, 10_000, true), now);
+        planner.update(situation(2_000, 10_000, true), now + INTERVAL_MIN / 2);
+        assert_eq!(planner.poll(), None);
+        planner.update(situation(2_000, 10_000, true), now + INTERVAL_MIN * 2);
+        assert!(planner.poll().is_some());
+    }
+
+    #[test]
+    fn a_link_that_became_wider_is_probed_at_once() {
+        let (mut planner, now) = start();
+        planner.wider(now);
+        planner.update(situation(1_000, 10_000, true), now);
+        assert_eq!(kbps(planner.poll()), Some(2_000));
+    }
+
+    #[test]
+    fn what_was_there_before_a_drop_is_tried_again() {
+        let (mut planner, now) = start();
+        planner.dropped(3_000e3, now);
+        planner.update(situation(500, 10_000, true), now + INTERVAL_MIN);
+        assert_eq!(kbps(planner.poll()), Some(2_700));
+    }
 }

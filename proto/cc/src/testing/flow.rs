@@ -1,5 +1,6 @@
 use super::dice::Dice;
 use super::encoder::Encoder;
+use super::gcc::Gcc;
 use super::link::Steps;
 use super::pop_if;
 use super::trace::Trace;
@@ -15,9 +16,20 @@ const AUDIO_EVERY: Duration = Duration::from_millis(20);
 const SKIPS_ABOVE: Duration = Duration::from_millis(150);
 const AUDIO_SIZE: u32 = 120;
 
-/// A flow that follows a [`SendSideController`].
+/// What the rate of a flow follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// A [`SendSideController`].
+    Moim,
+    /// What browsers have, without its probes.
+    Gcc,
+}
+
+/// A flow that follows congestion control.
 #[derive(Clone, Debug)]
 pub struct FlowConfig {
+    /// What its rate follows.
+    pub control: Control,
     /// Of the controller.
     pub controller: Config,
     /// Of the pacer.
@@ -39,6 +51,7 @@ pub struct FlowConfig {
 impl Default for FlowConfig {
     fn default() -> Self {
         Self {
+            control: Control::Moim,
             controller: Config::default(),
             pacer: PacerConfig::default(),
             began: Duration::ZERO,
@@ -56,6 +69,8 @@ impl Default for FlowConfig {
 pub(super) struct Flow {
     config: FlowConfig,
     pub(super) controller: SendSideController,
+    /// In place of the controller, if there is one.
+    gcc: Option<Gcc>,
     pacer: Pacer<Encoded>,
     encoder: Encoder,
     next_seq: u64,
@@ -98,10 +113,12 @@ impl Flow {
         let mut dice = Dice::new(seed);
         let controller = SendSideController::new(config.controller, now).expect("a configuration that holds");
         let pacer = Pacer::new(config.pacer, controller.pacing_rate(), now);
+        let gcc = (config.control == Control::Gcc).then(|| Gcc::new(config.controller.start, now));
         let first = config.began + Duration::from_secs_f64(dice.between(0.0, 0.033));
         Self {
             encoder: Encoder::new(config.controller.start, first, dice.next_u64()),
             controller,
+            gcc,
             pacer,
             next_seq: 0,
             next_audio: first,
@@ -122,7 +139,10 @@ impl Flow {
             return;
         }
         while let Some((_, report)) = pop_if(&mut self.reports, |(arrives, _)| *arrives <= at) {
-            self.controller.on_feedback(report, now);
+            match &mut self.gcc {
+                Some(gcc) => gcc.on_feedback(report, now),
+                None => self.controller.on_feedback(report, now),
+            }
         }
         if self.config.route_changes.pop_if(|change| *change <= at).is_some() {
             self.controller.route_changed(now);
@@ -134,13 +154,24 @@ impl Flow {
         while let Some(cluster) = self.controller.poll_probe() {
             self.pacer.start_probe(cluster);
         }
-        self.pacer.set_rates(self.controller.pacing_rate(), Bitrate::ZERO, now);
+        let pacing_rate = self.gcc.as_ref().map_or_else(|| self.controller.pacing_rate(), Gcc::pacing_rate);
+        self.pacer.set_rates(pacing_rate, Bitrate::ZERO, now);
+        self.hold();
         if self.pacer.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             while let Some(output) = self.pacer.poll(now) {
                 send(self.send(output, at, now));
+                self.hold();
             }
         }
-        self.trace.target(at, self.controller.target());
+        self.trace.target(at, self.target());
+    }
+
+    fn hold(&mut self) {
+        self.pacer.hold(self.gcc.is_none() && self.controller.is_full());
+    }
+
+    fn target(&self) -> Bitrate {
+        self.gcc.as_ref().map_or_else(|| self.controller.target(), Gcc::target)
     }
 
     fn encode(&mut self, at: Duration, now: Instant) {
@@ -158,7 +189,7 @@ impl Flow {
         if demand == Bitrate::ZERO {
             return;
         }
-        let rate = self.controller.target().min(demand);
+        let rate = self.target().min(demand);
         let behind = self.pacer.pressure(now).drain > SKIPS_ABOVE;
         if let Some(packets) = self.encoder.poll(rate, at) {
             if behind {
@@ -178,7 +209,11 @@ impl Flow {
         };
         let seq = self.next_seq;
         self.next_seq += 1;
-        self.controller.on_sent(SentPacket { seq, size, kind, probe }, now);
+        let packet = SentPacket { seq, size, kind, probe };
+        match &mut self.gcc {
+            Some(gcc) => gcc.on_sent(packet, now),
+            None => self.controller.on_sent(packet, now),
+        }
         self.trace.sent(at);
         Outgoing { seq, size, encoded: encoded.filter(|_| kind == PacketKind::Video) }
     }

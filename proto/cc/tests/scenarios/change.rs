@@ -13,6 +13,9 @@ fn a_link_that_becomes_slow_is_followed_within_three_seconds_and_one_that_become
 
         let fell = trace.falls_to(SLOW, 20.0);
         assert!(fell.is_some_and(|at| at <= 21.0), "seed {seed}: {fell:?}");
+        // What was on the way when the link became slow has to go through it: a second at the most, and then it is over.
+        let wait = trace.wait_max(20.0..23.0);
+        assert!(wait <= millis(1_000), "seed {seed}: {wait:?}");
         let wait = trace.wait_max(23.0..40.0);
         assert!(wait <= millis(300), "seed {seed}: {wait:?}");
         let used = share(trace.rate(25.0..40.0), SLOW);
