@@ -18,8 +18,6 @@ pub struct OpusHead {
 impl OpusHead {
     /// How many bytes it takes.
     pub const LEN: usize = 19;
-    /// What libopus's encoder looks ahead at 48 kHz, and so what most tracks skip.
-    pub const PRE_SKIP_USUAL: u16 = 312;
 
     /// The head of a track from the network: 48 kHz, nothing to skip, since decoding begins anywhere.
     pub fn new(channels: u8) -> Self {
