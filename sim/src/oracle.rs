@@ -7,6 +7,7 @@
 mod puncher;
 
 use crate::layout::{Layout, Role};
+use crate::network::SegmentId;
 use crate::nodes::RelayTransport;
 use crate::plan::{Event, PEOPLE, Plan};
 use moim_turn::policy::RelayMode;
@@ -47,16 +48,14 @@ pub struct RelayReach {
 impl Verdict {
     /// What can come about at the end of a plan, when everything in it has happened.
     pub fn at_end(plan: &Plan) -> Self {
-        Self::of(&after_everything(plan))
-    }
-
-    /// What can come about at the beginning of a plan.
-    pub fn of(plan: &Plan) -> Self {
         let mut layout = Layout::new(plan, true, |role, world| match role {
             Role::Relay => Puncher::mirror(&[3478], &[3478, 443], world.now()),
             Role::Gateway => Puncher::mirror(&[], &[443], world.now()),
             Role::Person(index) => Puncher::person(index, plan.people[index].tcp, world.now()),
         });
+        for disturbance in &plan.disturbances {
+            outlast(&mut layout, &disturbance.what);
+        }
         let relays = layout.relay_addresses();
         let gateways = layout.gateway_addresses();
         for (host, _) in &layout.people {
@@ -134,25 +133,33 @@ fn by_relay(plan: &Plan, relays: &[RelayReach; PEOPLE]) -> bool {
     all || from_outside(0) || from_outside(1)
 }
 
-/// The plan as it is when everything in it has happened, and nothing happens any more.
-fn after_everything(plan: &Plan) -> Plan {
-    let mut plan = plan.clone();
-    for disturbance in std::mem::take(&mut plan.disturbances) {
-        match disturbance.what {
-            Event::Move { person, interface, to } => plan.people[person].interfaces[interface].0 = to,
-            Event::UdpBlocked(site) => plan.sites[site].firewall.udp_out = false,
-            Event::GatewayRestarts(_)
-            | Event::GatewayRenumbered(_)
-            | Event::SiteOutage(..)
-            | Event::InterfaceOutage { .. }
-            | Event::QualityChanges { .. }
-            | Event::RelayRestarts
-            | Event::SignallingRestarts
-            | Event::Sleep(..)
-            | Event::CalendarJumps(..) => {}
+/// Does to the network what an event leaves behind.
+///
+/// One after the other, and not by a plan that has them from the beginning: who comes when decides who gets which address, and with
+/// the same private address in two homes a host is not reached in one of them, where with another it is.
+fn outlast(layout: &mut Layout<Puncher>, event: &Event) {
+    match *event {
+        Event::Move { person, interface, to } => {
+            let interface = layout.people[person].1[interface];
+            layout.world.network_mut().reattach(interface, to.segment());
         }
+        Event::GatewayRenumbered(site) => {
+            layout.world.network_mut().renumber_gateway(SegmentId::of_site(site));
+        }
+        Event::UdpBlocked(site) => {
+            if let Some(gateway) = layout.world.network_mut().gateway_mut(SegmentId::of_site(site)) {
+                gateway.firewall_mut().block_udp();
+            }
+        }
+        Event::GatewayRestarts(_)
+        | Event::SiteOutage(..)
+        | Event::InterfaceOutage { .. }
+        | Event::QualityChanges { .. }
+        | Event::RelayRestarts
+        | Event::SignallingRestarts
+        | Event::Sleep(..)
+        | Event::CalendarJumps(..) => {}
     }
-    plan
 }
 
 impl fmt::Display for Verdict {

@@ -10,6 +10,7 @@ mod messages;
 mod node;
 mod peer;
 mod signalling;
+mod speech;
 mod streams;
 mod talker;
 mod words;
@@ -31,7 +32,8 @@ use streams::PeerStreams;
 pub use ice::IceTalker;
 pub use peer::PeerTalker;
 pub use signalling::Signalling;
-pub use talker::{Path, Record, Talker, TalkerEvent, Way};
+pub use speech::{Record, Speech};
+pub use talker::{Path, Talker, TalkerEvent, Way};
 
 /// How often something is said.
 pub const TALK_INTERVAL: Duration = Duration::from_millis(100);
@@ -41,6 +43,8 @@ pub const TCP_PORT: u16 = 4001;
 const FIRST_PORT: u16 = 40_000;
 /// Calls that have ended and are still giving back what they had, at most.
 const ENDING_MAX: usize = 8;
+/// Calls that are known to be over, at most: what is still said about them is about nothing.
+const PAST_CALLS_MAX: usize = 32;
 /// Lines of history that are kept.
 const HISTORY_MAX: usize = 400;
 
@@ -91,10 +95,16 @@ pub struct Participant {
     seeds: Random,
     addresses: Vec<IpAddr>,
     me: Option<ParticipantId>,
+    /// Those who were in the room before, and still are. This one calls them; whoever comes later calls by themselves. One of them may be
+    /// a ghost: somebody who has come in again, and whose first session has not ended yet.
+    others: Vec<ParticipantId>,
     ice_servers: Vec<IceServer>,
     call: Option<Call>,
     calls: u16,
     ending: VecDeque<Call>,
+    past_calls: VecDeque<PeerConnectionId>,
+    /// Whether no connection is restarted or made anew any more.
+    has_given_up: bool,
     streams: PeerStreams,
     outputs: VecDeque<Output>,
     next_talk: Instant,
@@ -115,10 +125,13 @@ impl Participant {
             config,
             addresses: Vec::new(),
             me: None,
+            others: Vec::new(),
             ice_servers: Vec::new(),
             call: None,
             calls: 0,
             ending: VecDeque::new(),
+            past_calls: VecDeque::new(),
+            has_given_up: false,
             streams: PeerStreams::default(),
             outputs: VecDeque::new(),
             next_talk: now + TALK_INTERVAL,
@@ -157,6 +170,14 @@ impl Participant {
         }
     }
 
+    /// From now on a connection that is lost stays lost.
+    pub fn give_up(&mut self) {
+        self.has_given_up = true;
+        if let Some(call) = &mut self.call {
+            call.give_up();
+        }
+    }
+
     /// The call there is just now.
     pub fn talker(&self) -> Option<&dyn Talker> {
         self.call.as_ref().map(Call::talker)
@@ -171,7 +192,7 @@ impl Participant {
     pub fn record(&self) -> Record {
         let mut record = self.past.clone();
         for call in self.call.iter().chain(&self.ending) {
-            record += call.talker().record();
+            record += call.talker().speech().record();
         }
         record
     }
@@ -217,10 +238,8 @@ impl Participant {
                 self.drop_call(now);
                 self.me = Some(participant.id);
                 self.ice_servers = read_ice_servers(&ice_servers);
-                if let Some(other) = participants.into_iter().next() {
-                    let id = self.next_id();
-                    self.begin(other.id, id, None, now);
-                }
+                self.others = participants.into_iter().map(|other| other.id).collect();
+                self.call_somebody(now);
             }
             ServerMessage::Offer { from, connection, sdp, .. } => self.offered(from, connection, &sdp, now),
             ServerMessage::Answer { from, connection, sdp, .. } => {
@@ -242,9 +261,11 @@ impl Participant {
                 }
             }
             ServerMessage::ParticipantLeft { participant, .. } => {
+                self.others.retain(|other| *other != participant);
                 if self.call.as_ref().is_some_and(|call| call.peer == participant) {
                     self.note(now, || "the other one has left".to_owned());
                     self.drop_call(now);
+                    self.call_somebody(now);
                 }
             }
             ServerMessage::IceServers { ice_servers, .. } => {
@@ -265,12 +286,23 @@ impl Participant {
         if let Some(call) = self.call_of(&from, &connection) {
             let outcome = call.offered_again(sdp, now);
             self.note(now, || format!("offered again: {outcome:?}"));
+        } else if self.past_calls.contains(&connection) {
+            // The other one has not heard yet that there is another call now.
+            self.note(now, || format!("offered {connection} by {from}, which is over"));
         } else if self.insists_against(&from) {
             self.note(now, || format!("offered {connection} by {from}, and insists on its own"));
         } else {
             self.note(now, || format!("offered {connection} by {from}"));
             self.drop_call(now);
             self.begin(from, connection, Some(sdp), now);
+        }
+    }
+
+    /// Calls one of those who were there before.
+    fn call_somebody(&mut self, now: Now) {
+        if let Some(other) = self.others.first().cloned() {
+            let id = self.next_id();
+            self.begin(other, id, None, now);
         }
     }
 
@@ -310,6 +342,9 @@ impl Participant {
         }
         let outcome = call.begin(offer, now);
         self.note(now, || format!("begins a call: {outcome:?}"));
+        if self.has_given_up {
+            call.give_up();
+        }
         self.call = Some(call);
     }
 
@@ -320,11 +355,15 @@ impl Participant {
     fn drop_call(&mut self, now: Now) {
         let Some(mut call) = self.call.take() else { return };
         call.close(now);
+        self.past_calls.push_back(call.id.clone());
+        if self.past_calls.len() > PAST_CALLS_MAX {
+            self.past_calls.pop_front();
+        }
         self.ending.push_back(call);
         if self.ending.len() > ENDING_MAX
             && let Some(call) = self.ending.pop_front()
         {
-            self.past += call.talker().record();
+            self.past += call.talker().speech().record();
         }
     }
 
@@ -352,7 +391,7 @@ impl Participant {
         self.fetch(now);
         while self.ending.front().is_some_and(Call::is_over) {
             if let Some(call) = self.ending.pop_front() {
-                self.past += call.talker().record();
+                self.past += call.talker().speech().record();
             }
         }
     }

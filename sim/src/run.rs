@@ -21,13 +21,17 @@ pub use failure::{Broken, Failure};
 
 /// How long two people may take to be connected in a world of good links in which nothing happens, from when the second one comes.
 pub const CONNECT_MAX: Duration = Duration::from_secs(12);
-/// How much longer where one of them tells nothing before all servers have answered, or have not.
+/// How much longer for each of them who tells nothing before all servers have answered, or have not: the one who answers does not begin
+/// to ask before there is an offer, so that where both are like that, the one waits after the other.
 pub const UNTOLD_MAX: Duration = Duration::from_secs(45);
 /// How long they may take in any world, from when the last thing has happened.
 pub const RECOVER_MAX: Duration = Duration::from_secs(180);
 /// How long nothing may arrive of what must not get lost, when that is all there is to send. Over links that lose a third of what is sent,
 /// SCTP waits for a minute each time that it tries again.
 pub const ARRIVE_MAX: Duration = Duration::from_secs(600);
+/// How long each may take to find out that there is no way once nobody begins anew: a check takes 40 s in which nothing answers it, and the
+/// last one of the other side's that gets through asks for one more; half as much again for those that have many.
+pub const GIVE_UP_MAX: Duration = Duration::from_secs(120);
 /// How long they are looked at once they are connected, or after they should have found out that they cannot be.
 pub const LOOK: Duration = Duration::from_secs(6);
 /// How long it may take until nothing is left of a call: an allocation whose end was not heard of lives for ten minutes.
@@ -191,13 +195,7 @@ impl Run {
 
     /// Everybody falls silent, and what was said by what must not lose anything arrives; where nothing is lost, all of it.
     fn must_arrive(&mut self) -> Result<(), Broken> {
-        for (host, _) in self.layout.people.clone() {
-            self.layout.world.with(host, |program, _| {
-                if let Some(participant) = program.participant_mut() {
-                    participant.fall_silent();
-                }
-            });
-        }
+        self.of_everybody(Participant::fall_silent);
         let mut last = Vec::new();
         let mut end = Duration::ZERO;
         loop {
@@ -218,10 +216,13 @@ impl Run {
     /// What was said in the calls that there are just now, and has not arrived.
     fn missing(&self) -> Vec<String> {
         let talkers = self.participants().map(|participant| participant.and_then(Participant::talker));
-        let [Some(anna), Some(boris)] = talkers else { return Vec::new() };
+        let [Some(anna), Some(boris)] = talkers.map(|talker| talker.map(|talker| talker.speech().record()))
+        else {
+            return Vec::new();
+        };
         let is_lossless = self.plan.is_clean() && self.plan.disturbances.is_empty();
         let mut missing = Vec::new();
-        for (said, heard) in [(anna.record(), boris.record()), (boris.record(), anna.record())] {
+        for (said, heard) in [(anna, boris), (boris, anna)] {
             if heard.reliable_received < said.reliable_sent {
                 missing.push(format!("{} of {} reliably", heard.reliable_received, said.reliable_sent));
             }
@@ -236,26 +237,49 @@ impl Run {
     fn must_not_connect(&mut self, verdict: &Verdict) -> Result<(), Broken> {
         let before = self.received();
         let settle = self.layout.world.elapsed() + RECOVER_MAX;
-        let mut has_failed = [false; PEOPLE];
+        let mut has_anybody_failed = false;
         while self.step(settle)? {
-            for (index, state) in self.states().into_iter().enumerate() {
-                has_failed[index] |= state == Some(ConnectionState::Failed);
-            }
+            has_anybody_failed |= self.states().contains(&Some(ConnectionState::Failed));
         }
         let were_in_call = self.states().iter().all(Option::is_some);
         if self.plan.disturbances.is_empty() {
+            if were_in_call {
+                self.must_fail(verdict, has_anybody_failed)?;
+            }
             if self.received() != before || self.received() != [0; PEOPLE] {
                 return Err(Broken::ConnectedAgainstAllOdds {
                     verdict: verdict.clone(),
                     path: self.talker_path(0),
                 });
             }
-            if were_in_call && has_failed != [true; PEOPLE] {
-                let states = self.states();
-                return Err(Broken::NeverFailed { verdict: verdict.clone(), states, why: self.failures() });
-            }
         }
         Ok(())
+    }
+
+    /// In a call that cannot be, one has failed by now, and has begun anew: at that moment the other one may still have been checking,
+    /// since what the first one sends may get through one way. Both must find out once neither begins anew.
+    fn must_fail(&mut self, verdict: &Verdict, has_anybody_failed: bool) -> Result<(), Broken> {
+        let both = [Some(ConnectionState::Failed); PEOPLE];
+        if has_anybody_failed {
+            self.of_everybody(Participant::give_up);
+            let end = self.layout.world.elapsed() + GIVE_UP_MAX;
+            while self.states() != both && self.step(end)? {}
+        }
+        if self.states() == both {
+            return Ok(());
+        }
+        Err(Broken::NeverFailed { verdict: verdict.clone(), states: self.states(), why: self.failures() })
+    }
+
+    /// Does something to everybody.
+    fn of_everybody(&mut self, act: impl Fn(&mut Participant)) {
+        for (host, _) in self.layout.people.clone() {
+            self.layout.world.with(host, |program, _| {
+                if let Some(participant) = program.participant_mut() {
+                    act(participant);
+                }
+            });
+        }
     }
 
     /// Everybody leaves, and nothing is left.
@@ -290,7 +314,7 @@ impl Run {
                 self.act(&action);
             }
         }
-        self.invariants.check(&self.layout)?;
+        self.invariants.check(&self.layout, &self.plan, self.kind)?;
         Ok(is_first || next.is_some())
     }
 
@@ -344,9 +368,12 @@ impl Run {
     }
 
     fn connect_max(&self) -> Duration {
-        let untold = self.plan.people.iter().any(|person| person.trickle != Trickle::Full);
+        let trickles = self.plan.people.each_ref().map(|person| person.trickle);
+        let untold = trickles.iter().filter(|trickle| **trickle == Trickle::None).count();
+        let is_any_late = trickles.iter().any(|trickle| *trickle != Trickle::Full);
         if self.plan.is_clean() && self.plan.disturbances.is_empty() {
-            CONNECT_MAX + if untold { UNTOLD_MAX } else { Duration::ZERO }
+            let waits = u32::try_from(untold.max(usize::from(is_any_late))).unwrap_or(u32::MAX);
+            CONNECT_MAX + UNTOLD_MAX * waits
         } else {
             RECOVER_MAX
         }

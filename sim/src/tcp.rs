@@ -39,6 +39,9 @@ pub enum StreamCommand {
     Connect(StreamKey),
     /// Send bytes.
     Send(StreamKey, Vec<u8>),
+    /// Send bytes that may get lost, unless so many would wait then. What comes too late is worse than what does not come: behind a stream
+    /// that is slower than what is said by it, the checks that are to find a better way would be minutes late in the end.
+    SendWithin(StreamKey, Vec<u8>, usize),
     /// End it, once everything is sent.
     Close(StreamKey),
 }
@@ -134,6 +137,12 @@ impl Streams {
                 }
                 stream.buffer.extend(bytes);
                 stream.send_more(key, now, &mut self.packets);
+            }
+            StreamCommand::SendWithin(key, bytes, waiting_max) => {
+                let waiting = self.known.get(&key).map_or(0, |stream| stream.buffer.len());
+                if waiting + bytes.len() <= waiting_max {
+                    self.command(StreamCommand::Send(key, bytes), now);
+                }
             }
             StreamCommand::Close(key) => {
                 let Some(stream) = self.known.get_mut(&key) else { return };

@@ -70,6 +70,22 @@ mod connections {
     }
 }
 
+/// Worlds that a soak has found: what was wrong in each, with the agent, with what it is held against, or with the programs around it.
+#[test]
+fn worlds_that_once_failed_hold() {
+    // Both hold their descriptions back until 40 s have shown that a server does not answer, one after the other.
+    live(TalkKind::Ice, 14_774..14_775);
+    live(TalkKind::Peer, 14_774..14_775);
+    // A NAT that has restarted gives one of two behind it the port of the other one: their own words come back.
+    live(TalkKind::Ice, 16_678..16_679);
+    // An address is lost between opening a link to the signalling server and the first word by it.
+    live(TalkKind::Ice, 16_892..16_893);
+    // Relayed by streams that are slower than what is said.
+    live(TalkKind::Peer, 12_164..12_165);
+    // Two homes with the same addresses, and a host in both.
+    live(TalkKind::Peer, 19_057..19_058);
+}
+
 /// The same seed is the same world, to the last packet.
 #[test]
 fn a_world_can_be_had_again() {

@@ -13,7 +13,7 @@ use moim_wire::{Bitrate, MediaKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use values::{Size, parse_bitrate, parse_size};
+use values::{Size, parse_bitrate, parse_bytes, parse_size};
 
 /// What to publish when it is no file.
 const TEST: &str = "test";
@@ -41,12 +41,16 @@ pub struct JoinArguments {
     /// What the others see
     #[arg(long, default_value = "moim")]
     name: String,
-    /// "test" for a generated picture and tone, or a WebM, IVF or Ogg file, which is played again and again
+    /// "test" for a generated picture and tone, or a WebM, IVF or Ogg file, which is played again and again; whoever comes later sees a
+    /// file's picture from its next key frame on
     #[arg(long, value_name = "test|FILE")]
     publish: Option<String>,
     /// Record every track of the others to files in this folder
     #[arg(long, value_name = "FOLDER")]
     record: Option<PathBuf>,
+    /// Record so many bytes at most, all files together: 500M, 8G
+    #[arg(long, value_name = "BYTES", default_value = "8G", value_parser = parse_bytes)]
+    record_max: u64,
     /// Leave after this time, such as 10s or 5m; default: when told to (Ctrl-C)
     #[arg(long, value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
@@ -83,6 +87,9 @@ pub struct JoinArguments {
     /// Send everything through relays, so that the others do not learn this machine's addresses
     #[arg(long)]
     relay_only: bool,
+    /// Use drafts that save round trips, with others who use them too: SNAP and SPED
+    #[arg(long)]
+    drafts: bool,
 }
 
 /// How to print what is measured.
@@ -124,6 +131,7 @@ impl JoinArguments {
         options.trust = trust;
         options.has_loopback = self.loopback;
         options.relay_only = self.relay_only;
+        options.drafts = self.drafts;
         options.bitrate_max = self.bitrate;
         options
     }

@@ -7,6 +7,7 @@
 mod join;
 mod nat;
 mod ping;
+mod secrets;
 mod terminal;
 mod turn_check;
 
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 pub use join::JoinArguments;
 pub use nat::{NatOptions, discover_nat};
 pub use ping::PingArguments;
+pub use secrets::without_secrets;
 pub use turn_check::TurnCheckOptions;
 
 /// The commands, for the command line of the program they are part of.

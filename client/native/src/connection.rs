@@ -17,9 +17,12 @@ pub(crate) use stream::{MessageStream, Opening};
 use crate::error::Error;
 use crate::media::EncodedFrame;
 use inbound::Inbound;
-use moim_ice::TransportPolicy;
-use moim_peer::{Certificate, Config, Event, Handled, PeerConnection, Received, TRANSMIT_LEN_MAX, Transmit};
-use moim_sdp::jsep::TransceiverId;
+use moim_ice::{Ask, TransportPolicy};
+use moim_peer::{
+    Certificate, Config, Event, Handled, PeerConnection, PeerConnectionState, Received, TRANSMIT_LEN_MAX,
+    Transmit,
+};
+use moim_sdp::jsep::{SignalingState, TransceiverId};
 use moim_wire::{Deadline, NtpTime};
 use network::{Arrival, Network};
 use outbound::Outbound;
@@ -48,6 +51,8 @@ pub struct ConnectionOptions {
     pub certificate: Certificate,
     /// Whether the other side must not learn this machine's addresses: everything goes through relays.
     pub relay_only: bool,
+    /// Whether drafts are used that save round trips, with those who use them too: SNAP ([`Config::snap`]) and SPED ([`Config::sped`]).
+    pub drafts: bool,
     /// The STUN and TURN servers.
     pub servers: IceServers,
 }
@@ -78,6 +83,8 @@ pub struct Connection {
     output: Box<[u8]>,
     /// What was handled since other tasks had their turn.
     turn: u32,
+    /// Both sides knew once, while connected, what the other one sends.
+    has_agreed: bool,
 }
 
 impl Connection {
@@ -88,6 +95,7 @@ impl Connection {
         if options.relay_only {
             config.ice.policy = TransportPolicy::Relay;
         }
+        (config.snap, config.sped) = (options.drafts, options.drafts);
         let seed = crate::room::random_bytes();
         let peer = PeerConnection::new(config, seed, Instant::now()).map_err(connection)?;
         let mut this = Self {
@@ -99,6 +107,7 @@ impl Connection {
             input: vec![0; INPUT_LEN].into(),
             output: vec![0; TRANSMIT_LEN_MAX].into(),
             turn: 0,
+            has_agreed: false,
         };
         this.set_servers(options.servers);
         Ok(this)
@@ -130,7 +139,15 @@ impl Connection {
     }
 
     /// Sends a frame by a transceiver. Returns whether it is on its way: not, if its codec was not negotiated, or nobody wants it now.
+    ///
+    /// Nothing is sent while the first offers are still being answered: Firefox never shows a picture whose first packets come while it takes up
+    /// another description.
     pub fn send_frame(&mut self, transceiver: TransceiverId, frame: &EncodedFrame) -> bool {
+        self.has_agreed |= self.peer.connection_state() == PeerConnectionState::Connected
+            && self.peer.signaling_state() == SignalingState::Stable;
+        if !self.has_agreed {
+            return false;
+        }
         self.outbound.send(&mut self.peer, transceiver, frame, Instant::now())
     }
 
@@ -200,11 +217,11 @@ impl Connection {
     )]
     fn handle_event(&mut self, event: Event) {
         match event {
-            Event::ResolveName { id, name } => self.network.look_up(id, name),
-            Event::Connect { id, local, bind_port, remote, protocol, framing } => {
+            Event::Ask(Ask::ResolveName { id, name }) => self.network.look_up(id, name),
+            Event::Ask(Ask::Connect { id, local, bind_port, remote, protocol, framing }) => {
                 self.network.open(id, (local, bind_port), remote, protocol, framing);
             }
-            Event::Disconnect { local, remote, id } => self.network.close(local, remote, id),
+            Event::Ask(Ask::Disconnect { local, remote, id }) => self.network.close(local, remote, id),
             event => self.events.push_back(ConnectionEvent::Peer(event)),
         }
     }

@@ -1,4 +1,6 @@
 use moim_signal::message::{CloseCode, ErrorCode, LeaveReason};
+use std::fmt;
+use std::time::Duration;
 
 /// What went wrong with a room, a connection or a file.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,28 @@ pub enum Error {
     Left,
 }
 
+/// A step of joining a room that waits for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinStep {
+    /// The server's `welcome`, which begins a session.
+    Welcome,
+    /// Another link, as the first one was lost before the room was joined.
+    Link,
+    /// The server's `joined`.
+    Joined,
+}
+
+impl fmt::Display for JoinStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Welcome => "the server did not welcome this client",
+            Self::Link => "the link to the server was lost, and no other could be opened",
+            Self::Joined => "the server did not say that this client is in the room",
+        })
+    }
+}
+
 /// What is wrong between this client and its server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -36,6 +60,17 @@ pub enum SignalError {
         /// What happened.
         reason: String,
     },
+    /// The room was not joined in time.
+    #[error("the room was not joined within {} s: {missing}", waited.as_secs())]
+    JoinTimedOut {
+        /// What did not come.
+        missing: JoinStep,
+        /// How long it was waited for, all steps together.
+        waited: Duration,
+    },
+    /// So many events wait for the application, which does not hear them, that no more can be kept.
+    #[error("{0} events wait already, because nobody hears them")]
+    Unheard(usize),
     /// The server has refused a message.
     #[error("the server refused ({code:?}): {message}")]
     Refused {

@@ -34,8 +34,8 @@
 //! A room is a task, and so is each connection to a participant, and the session with the server. They talk by bounded channels. A
 //! connection's task owns its sockets and its [`moim_peer::PeerConnection`]; it handles so many packets in a row, and then others have
 //! their turn. Frames of a track that nobody reads are dropped and counted; frames that a peer has no room for are left out up to the next
-//! key frame, which is asked for. Events of a room are not dropped: an application that does not read them makes the room wait, and the
-//! server in the end closes the session.
+//! key frame, which is asked for. Events of a room are not dropped: an application that does not read them makes the room wait, and when some
+//! hundreds wait, the session ends.
 //!
 //! What happens is logged by `tracing`: without addresses and names from INFO up, and never with tokens or keys.
 
@@ -53,7 +53,7 @@ pub use connection::{
     Connection, ConnectionEvent, ConnectionOptions, IceServers, NetworkCounters, NetworkOptions,
     ReceivedFrame,
 };
-pub use error::{Error, SignalError};
+pub use error::{Error, JoinStep, SignalError};
 pub use media::{
     Codec, EncodedFrame, LocalTrack, Recorder, RecorderOptions, Recording, RemoteFrame, RemoteTrack,
     SourceFrame, TrackCounts, TrackSource, clock_rate, kind_of, play,

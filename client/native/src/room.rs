@@ -14,7 +14,7 @@ pub use state::RoomState;
 use crate::connection::NetworkOptions;
 use crate::error::{Error, SignalError};
 use crate::media::{LocalTrack, RemoteTrack};
-use crate::signal::{SignalSender, SignalSession};
+use crate::signal::{SignalSender, SignalSession, TRANSPORTS};
 use crate::tls::Trust;
 use crate::url::RoomUrl;
 use aws_lc_rs::rand;
@@ -55,6 +55,8 @@ pub struct JoinOptions {
     pub has_loopback: bool,
     /// Whether the others must not learn this machine's addresses: everything goes through relays.
     pub relay_only: bool,
+    /// Whether drafts are used that save round trips, with those who use them too: see [`ConnectionOptions`](crate::ConnectionOptions).
+    pub drafts: bool,
     /// The most to send to each of the others: 50 kbit/s or more.
     pub bitrate_max: Bitrate,
 }
@@ -69,6 +71,7 @@ impl JoinOptions {
             trust: Trust::System,
             has_loopback: false,
             relay_only: false,
+            drafts: false,
             bitrate_max: BITRATE_MAX_USUAL,
         }
     }
@@ -80,6 +83,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) network: NetworkOptions,
     pub(crate) certificate: moim_peer::Certificate,
     pub(crate) relay_only: bool,
+    pub(crate) drafts: bool,
     pub(crate) bitrate_max: Bitrate,
 }
 
@@ -143,10 +147,11 @@ impl Room {
             network,
             certificate: crate::connection::certificate()?,
             relay_only: options.relay_only,
+            drafts: options.drafts,
             bitrate_max: options.bitrate_max.max(attempt::BITRATE_MIN),
         };
         let server = options.url.server.clone();
-        let session = SignalSession::to(&server, options.url.token.clone(), tls);
+        let session = SignalSession::to(&server, options.url.token.clone(), tls, TRANSPORTS);
         let signal = session.sender();
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let (outgoing, events) = mpsc::channel(EVENTS_MAX);

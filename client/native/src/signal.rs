@@ -5,6 +5,13 @@ mod link;
 mod outbox;
 mod session;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_events;
 
-pub(crate) use session::{SessionEvent, SignalSender, SignalSession};
+pub(crate) use link::Transport;
+#[cfg(test)]
+pub(crate) use session::SessionOptions;
+pub(crate) use session::{SessionEvent, SignalSender, SignalSession, TRANSPORTS};

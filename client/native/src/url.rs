@@ -189,10 +189,13 @@ fn parse_host(text: &str) -> Result<Host, UrlError> {
     if is_name { Ok(Host::Name(text.to_ascii_lowercase())) } else { Err(wrong()) }
 }
 
-/// Keeps what was typed from making a message of any length.
+/// What may be repeated of what was typed: so much that it is recognized, and nothing that may be a secret, which names of users and
+/// what follows a host can carry.
 fn clip(text: &str) -> String {
     const CHARS_MAX: usize = 80;
-    text.chars().take(CHARS_MAX).collect()
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    let end = host.find(['#', '%', '?', '=']).unwrap_or(host.len());
+    host[..end].chars().take(CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -215,6 +218,20 @@ mod tests {
         assert_eq!(url.server.authority(), "[2001:db8::1]");
         assert_eq!(url.to_string(), "https://[2001:db8::1]/r/tea");
         assert!(!format!("{url:?}").contains("a.b.c"));
+    }
+
+    #[test]
+    fn an_error_repeats_no_secret() {
+        for text in [
+            "https://host%23token=psst",
+            "https://host%3Ftoken=psst/r/tea",
+            "https://anna:psst@host/r/tea",
+            "https://psst@host:x/r/tea",
+            "host/r/tea#token=psst://",
+        ] {
+            let error = text.parse::<RoomUrl>().unwrap_err().to_string();
+            assert!(!error.contains("psst"), "{error}");
+        }
     }
 
     #[test]

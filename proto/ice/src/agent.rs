@@ -5,6 +5,7 @@ mod checklist;
 mod conclude;
 mod connection;
 mod consent;
+mod extras;
 mod gather;
 mod input;
 mod local;
@@ -27,6 +28,7 @@ use crate::stats::PairStats;
 use crate::table::Table;
 use check::Check;
 use connection::Connection;
+use extras::Carried;
 use gather::Lookup;
 use local::{Foundations, Local};
 use moim_wire::Deadline;
@@ -108,9 +110,12 @@ pub struct Agent {
     pairs: Table<Pair>,
     checks: Vec<Check>,
     triggered: VecDeque<PathId>,
+    /// Whether the transaction that began last was such a check.
+    was_triggered: bool,
     /// When the next transaction may begin.
     next_start: Instant,
-    /// Until when there is hope although all pairs have failed.
+    /// Until when there is hope although all pairs have failed, or the peer has not answered a restart. [`None`]: it has never said
+    /// anything about itself.
     hope_until: Option<Instant>,
 
     nominated: Option<PathId>,
@@ -122,6 +127,8 @@ pub struct Agent {
     /// The path that data came by last, so that it is not searched for.
     latest_path: Option<PathId>,
 
+    /// What checks carry for others.
+    carried: Option<Box<Carried>>,
     transmits: VecDeque<Queued>,
     events: VecDeque<Event>,
     next_id: u32,
@@ -173,6 +180,7 @@ impl Agent {
             pairs: Table::default(),
             checks: Vec::new(),
             triggered: VecDeque::new(),
+            was_triggered: false,
             next_start: now,
             hope_until: None,
             nominated: None,
@@ -182,6 +190,7 @@ impl Agent {
             state: ConnectionState::New,
             was_connected: false,
             latest_path: None,
+            carried: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             next_id: 0,
@@ -265,6 +274,7 @@ impl Agent {
     /// What is to be sent, written into `out`. [`None`]: nothing more for now. `out` has [`TRANSMIT_LEN_MAX`] bytes, or packets that do
     /// not fit are dropped.
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
+        self.send_answers();
         while let Some(queued) = self.transmits.pop_front() {
             if let Some(place) = out.get_mut(..queued.bytes.len()) {
                 place.copy_from_slice(&queued.bytes);
@@ -283,7 +293,7 @@ impl Agent {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next. While there is something to send or to tell, it is a moment
     /// that has passed.
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        if !self.transmits.is_empty() || !self.events.is_empty() {
+        if !self.transmits.is_empty() || !self.events.is_empty() || self.has_answers() {
             return Some(Deadline::new(self.clock, "something is to be sent or told"));
         }
         self.deadline
@@ -291,6 +301,7 @@ impl Agent {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.stop_awaiting_extras();
         for relay in self.relays.values_mut() {
             if relay.client.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
                 relay.client.handle_timeout(now);
@@ -316,6 +327,7 @@ impl Agent {
         self.early_candidates.clear();
         self.pairs = Table::default();
         (self.selected, self.nominated, self.previous, self.consent) = (None, None, None, None);
+        self.carried = None;
         self.set_state(ConnectionState::Closed);
         self.advance(now);
     }
@@ -328,7 +340,9 @@ impl Agent {
         if self.state != ConnectionState::Closed {
             self.expire_checks(now);
             self.expire_lookups(now);
-            self.start_what_is_due(now);
+            if !self.awaits_extras() {
+                self.start_what_is_due(now);
+            }
             self.keep_consent(now);
             self.keep_alternatives(now);
             self.note_gathering();

@@ -190,6 +190,15 @@ pub enum TurnTransport {
 }
 
 impl TurnTransport {
+    /// `udp`, `tcp` or `tls`, as W3C webrtc-stats spells it (`relayProtocol`).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Udp => Protocol::Udp,

@@ -1,5 +1,6 @@
 use crate::candidate::{Candidate, Protocol};
 use crate::config::IceRole;
+use crate::extras::Extra;
 use crate::table::Key;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -98,8 +99,17 @@ pub enum Event {
         /// Its remote candidate.
         remote: Box<Candidate>,
     },
+    /// A check or an answer came that is authentic, with these of the attributes that [`Extras::known`](crate::Extras::known) names: none, if it had none of them.
+    Extras(Vec<Extra>),
     /// Both agents had the same role, and this one has given in.
     RoleChanged(IceRole),
+    /// The driver is to do something.
+    Ask(Ask),
+}
+
+/// What is not the agent's to do: names and connections belong to the driver. A peer connection passes it on as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
     /// A name is to be resolved: answer by [`Agent::resolved`](crate::Agent::resolved).
     ResolveName {
         /// What to answer by.

@@ -14,6 +14,9 @@
 //! RFC 8445, full and lite; trickle ICE both ways (RFC 8838); consent (RFC 7675); patience (RFC 8863); candidates of TCP (RFC 6544);
 //! dual stack (RFC 8421); and relays (RFC 8656) over UDP, TCP and TLS by [`moim_turn::client`].
 //!
+//! # What it carries
+//! [`Agent::set_extras`] has checks and their answers carry attributes that are somebody else's, such as DTLS; [`Event::Extras`] tells of those that come.
+//!
 //! # Where it does otherwise
 //! - One component: RTP and RTCP share it, as everywhere in WebRTC (RFC 8835 §3.4).
 //! - Data goes by the best valid pair before one is nominated, as RFC 8445 §12.1 allows; and when the nominated pair is lost, another
@@ -26,6 +29,7 @@ mod candidate;
 mod config;
 mod credentials;
 mod event;
+mod extras;
 pub mod framing;
 mod pair;
 mod route;
@@ -46,9 +50,10 @@ pub use config::{
 };
 pub use credentials::{CredentialError, IceCredentials, PASSWORD_LEN, UFRAG_LEN};
 pub use event::{
-    ConnectionId, ConnectionState, Counters, DropReason, Error, Event, FailureReason, Framing,
+    Ask, ConnectionId, ConnectionState, Counters, DropReason, Error, Event, FailureReason, Framing,
     GatheringState, Handled, NameId, PathId, Received, Transmit,
 };
+pub use extras::{Extra, Extras};
 pub use moim_turn::client::{Credential, Families};
 pub use pair::{PairState, PairTraffic};
 pub use route::{Prefix, Route};

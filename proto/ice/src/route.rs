@@ -68,6 +68,10 @@ impl Prefix {
     /// [`PADDING_MAX`](Self::PADDING_MAX) more (none, if the prefix is empty). How many bytes are to be sent. [`None`]: there are fewer, or more data than a
     /// message carries.
     pub fn wrap(&self, buffer: &mut [u8], data_len: usize) -> Option<usize> {
+        let len = u16::try_from(data_len).ok()?;
+        if self.form == Form::Bare {
+            return (data_len <= buffer.len()).then_some(data_len);
+        }
         let head = self.len();
         let end = head + data_len;
         let padding = match self.form {
@@ -75,7 +79,6 @@ impl Prefix {
             Form::Channel { is_padded: true } | Form::Indication => data_len.next_multiple_of(4) - data_len,
         };
         let packet = buffer.get_mut(..end + padding)?;
-        let len = u16::try_from(data_len).ok()?;
         packet[..head].copy_from_slice(&self.bytes[..head]);
         packet[end..].fill(0);
         match self.form {

@@ -1,5 +1,6 @@
 use crate::agent::Agent;
 use crate::candidate::Candidate;
+use crate::config::TurnTransport;
 use crate::event::{FailureReason, PathId};
 use crate::pair::{Pair, PairState, PairTraffic};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ pub struct PairStats<'a> {
     pub local: &'a Candidate,
     /// Its remote candidate.
     pub remote: &'a Candidate,
+    /// What goes between this agent and the relay. [`None`]: there is no relay of this agent on the path.
+    pub relay_transport: Option<TurnTransport>,
     /// How far its checks are.
     pub state: PairState,
     /// Its priority (RFC 8445 §6.1.2.3).
@@ -51,6 +54,7 @@ impl Agent {
             path,
             local: self.local_candidate(pair.mapped.unwrap_or(pair.local))?,
             remote: self.remote_candidate(pair.remote)?,
+            relay_transport: self.relay_transport(pair.origin),
             state: pair.state,
             priority: pair.priority,
             is_nominated: pair.is_nominated,

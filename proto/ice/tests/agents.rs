@@ -17,10 +17,16 @@ mod server;
 mod connections;
 #[path = "agents/consents.rs"]
 mod consents;
+#[expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+#[path = "agents/extras.rs"]
+mod extras;
 #[path = "agents/hosts.rs"]
 mod hosts;
 #[path = "agents/nats.rs"]
 mod nats;
+#[expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+#[path = "agents/pacing.rs"]
+mod pacing;
 #[path = "agents/restarts.rs"]
 mod restarts;
 #[path = "agents/roles.rs"]

@@ -11,6 +11,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use dimpl::DtlsCertificate;
 use moim_sdp::{Fingerprint, HashAlgorithm};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a generated certificate is good for: the 30 days of browsers (W3C WebRTC §4.9).
@@ -18,11 +19,17 @@ pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A generated certificate is good from so long ago, so that clocks may differ.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 3600);
 
-/// A certificate with its private key. Cheap enough to share between connections by cloning.
+/// A certificate with its private key, and what else all connections that show it have in common. Shared by cloning.
 #[derive(Clone)]
 pub struct Certificate {
-    inner: DtlsCertificate,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dtls: DtlsCertificate,
     fingerprint: Fingerprint,
+    /// Made once: making it tests all of the cryptography, which takes longer than a handshake.
+    config: Arc<dimpl::Config>,
 }
 
 /// A certificate cannot be used or made.
@@ -35,6 +42,9 @@ pub enum CertificateError {
     /// The cryptography of this build did not make a key.
     #[error("no key could be generated")]
     Generate,
+    /// The cryptography of this build has not passed the tests of the DTLS library.
+    #[error("DTLS cannot be spoken with the cryptography of this build")]
+    Dtls,
 }
 
 impl Certificate {
@@ -68,27 +78,34 @@ impl Certificate {
         provider.key_provider.load_private_key(&private_key).map_err(|_| CertificateError::Key)?;
         let digest = digest::digest(&digest::SHA256, &certificate).as_ref().to_vec();
         let fingerprint = Fingerprint { algorithm: HashAlgorithm::Sha256, digest };
-        Ok(Self { inner: DtlsCertificate { certificate, private_key }, fingerprint })
+        let config = crate::dtls::config(None, false).map_err(|_| CertificateError::Dtls)?;
+        let dtls = DtlsCertificate { certificate, private_key };
+        Ok(Self { inner: Arc::new(Inner { dtls, fingerprint, config }) })
     }
 
     /// Its fingerprint by SHA-256, for session descriptions.
     pub fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+        &self.inner.fingerprint
     }
 
     /// The certificate in DER form.
     pub fn der(&self) -> &[u8] {
-        &self.inner.certificate
+        &self.inner.dtls.certificate
     }
 
     pub(crate) fn to_dtls(&self) -> DtlsCertificate {
-        self.inner.clone()
+        self.inner.dtls.clone()
+    }
+
+    /// How sessions are made that nobody replays.
+    pub(crate) fn dtls_config(&self) -> Arc<dimpl::Config> {
+        Arc::clone(&self.inner.config)
     }
 }
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+        f.debug_struct("Certificate").field("fingerprint", self.fingerprint()).finish_non_exhaustive()
     }
 }
 

@@ -30,6 +30,12 @@ pub struct Config {
     pub stored_packets_max: usize,
     /// Most bytes that wait in data channels.
     pub buffered_amount_max: usize,
+    /// Whether the SCTP INIT is exchanged in descriptions (SNAP, draft-hancke-tsvwg-snap), which saves the handshake of the association, with
+    /// those that do so too. A draft: off unless asked for.
+    pub snap: bool,
+    /// Whether the handshake of DTLS goes by ICE's checks and their answers (SPED, draft-hancke-webrtc-sped), which saves a round trip, with those
+    /// that do so too. A draft: off unless asked for.
+    pub sped: bool,
     /// The wall clock at the moment the connection is made, for sender reports.
     pub wall: NtpTime,
     /// What chance there is in DTLS follows from the seed as well. For worlds that are replayed, and never for others.
@@ -49,6 +55,8 @@ impl Config {
             pacer: moim_cc::PacerConfig::default(),
             stored_packets_max: STORED_PACKETS_MAX,
             buffered_amount_max: BUFFERED_AMOUNT_MAX,
+            snap: false,
+            sped: false,
             wall,
             replayable: false,
         }

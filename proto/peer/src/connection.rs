@@ -2,6 +2,7 @@
 
 mod drive;
 mod negotiation;
+mod piggyback;
 mod pump;
 mod statistics;
 mod transceiver;
@@ -13,7 +14,9 @@ use crate::dtls::{DtlsConfig, DtlsState, DtlsTransport};
 use crate::error::Error;
 use crate::event::{Drops, Event, PeerConnectionState};
 use crate::media::{Media, MediaConfig, OutgoingRtp, ReceiveStreamId, SendError};
-use crate::sctp::{SctpState, SctpTransport};
+use crate::sctp::{RECEIVE_BUFFER_LEN, SctpState, SctpTransport};
+use crate::snap::{SctpInit, Snap};
+use crate::sped::Sped;
 use crate::trace::Trace;
 use moim_ice::{Agent, ConnectionId, IceServer, LocalAddress, NameId};
 use moim_sdp::Direction;
@@ -48,6 +51,8 @@ pub struct PeerConnection {
     dtls: DtlsTransport,
     sctp: SctpTransport,
     channels: DataChannels,
+    /// What of DTLS goes by checks, if that is wanted.
+    sped: Option<Sped>,
     media: Media,
     certificate: Certificate,
     preferred_role: DtlsRole,
@@ -58,6 +63,10 @@ pub struct PeerConnection {
     /// What the other side's descriptions say about its end.
     remote: Option<RemoteEnd>,
     early_candidates: Vec<moim_ice::Candidate>,
+    /// What descriptions tell of this side's SCTP, if they are to.
+    sctp_init: Option<SctpInit>,
+    /// Chunks of the other side's that SCTP cannot use.
+    sctp_inits_refused: u64,
     wants_ice_restart: bool,
     is_negotiation_told: bool,
     /// Something has changed that may have to be negotiated.
@@ -78,9 +87,12 @@ pub struct PeerConnection {
 #[derive(Clone, Debug)]
 struct RemoteEnd {
     ufrag: String,
+    password: moim_sdp::IcePassword,
     role: DtlsRole,
     fingerprints: Vec<moim_sdp::Fingerprint>,
     sctp: Option<SctpParameters>,
+    /// What SCTP needs no handshake for.
+    snap: Option<Snap>,
 }
 
 /// Whether it is in use.
@@ -109,8 +121,9 @@ impl PeerConnection {
         let mut random = ChaCha12Rng::from_seed(seed);
         let is_lite = config.ice.lite;
         let replay_seed = config.replayable.then(|| random.next_u64());
-        let dtls = DtlsConfig::new(config.certificate.clone(), config.dtls_versions, replay_seed)
-            .map_err(|_| Error::Unavailable)?;
+        let dtls =
+            DtlsConfig::new(config.certificate.clone(), config.dtls_versions, replay_seed, config.sped)
+                .map_err(|_| Error::Unavailable)?;
         // RFC 7022 §4.2: a name of chance, of 96 bits.
         let cname = format!("{:016x}{:08x}", random.next_u64(), random.next_u32());
         let media = MediaConfig {
@@ -122,12 +135,14 @@ impl PeerConnection {
         };
         // RFC 9429 §5.2.1: below 2^63.
         let session_id = random.next_u64() >> 1;
+        let sctp_init = config.snap.then(|| SctpInit::random(RECEIVE_BUFFER_LEN, &mut random));
         Ok(Self {
             negotiator: Negotiator::new(config.capabilities, session_id),
             ice: Agent::new(config.ice, seed_of(&mut random), now),
             dtls: DtlsTransport::new(dtls),
             sctp: SctpTransport::new(),
             channels: DataChannels::new(config.buffered_amount_max),
+            sped: config.sped.then(Sped::new),
             media: Media::new(media, seed_of(&mut random), now)?,
             certificate: config.certificate,
             preferred_role: config.preferred_role,
@@ -137,6 +152,8 @@ impl PeerConnection {
             transceivers: BTreeMap::new(),
             remote: None,
             early_candidates: Vec::new(),
+            sctp_init,
+            sctp_inits_refused: 0,
             wants_ice_restart: false,
             is_negotiation_told: false,
             may_need_negotiation: false,
@@ -228,19 +245,19 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// What became of a name: [`Event::ResolveName`].
+    /// What became of a name: [`Ask::ResolveName`](moim_ice::Ask::ResolveName).
     pub fn resolved(&mut self, id: NameId, ip: Option<IpAddr>, now: Instant) {
         self.ice.resolved(id, ip, now);
         self.pump(now);
     }
 
-    /// A connection that [`Event::Connect`] asked for is open, at this address of the machine's.
+    /// A connection that [`Ask::Connect`](moim_ice::Ask::Connect) asked for is open, at this address of the machine's.
     pub fn connection_opened(&mut self, id: ConnectionId, local: SocketAddr, now: Instant) {
         self.ice.connection_opened(id, local, now);
         self.pump(now);
     }
 
-    /// A connection that [`Event::Connect`] asked for cannot be opened.
+    /// A connection that [`Ask::Connect`](moim_ice::Ask::Connect) asked for cannot be opened.
     pub fn connection_failed(&mut self, id: ConnectionId, now: Instant) {
         self.ice.connection_failed(id, now);
         self.pump(now);
@@ -273,7 +290,8 @@ impl PeerConnection {
 
     /// Gives a media packet to be sent by an encoding of a transceiver: 0, or that of a simulcast in the order they were made.
     ///
-    /// It is copied; [`poll_transmit`](Self::poll_transmit) hands it out when it is its turn.
+    /// [`poll_transmit`](Self::poll_transmit) hands it out when it is its turn. Until then its payload is copied, or
+    /// [lies elsewhere](crate::Payload::Shared).
     pub fn send_rtp(
         &mut self,
         transceiver: TransceiverId,
@@ -404,7 +422,7 @@ impl PeerConnection {
         now: Instant,
     ) -> Result<(), DataChannelError> {
         self.clock = now;
-        self.channels.send(id, binary, data, &mut self.sctp)?;
+        self.channels.send(id, binary, data, &mut self.sctp, now)?;
         self.sctp_may_send = true;
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! Data channels (RFC 8831): streams of the association with a name, opened by message or by agreement.
+//!
+//! Messages wait here until SCTP has room for them, and take turns by the priorities of their channels.
 
 mod channel;
+mod schedule;
 
 pub use channel::{
     DataChannel, DataChannelCounters, DataChannelError, DataChannelEvent, DataChannelId, DataChannelInit,
@@ -10,8 +13,10 @@ pub use channel::{
 use crate::dcep::{self, Reliability};
 use crate::sctp::{SctpEvent, SctpState, SctpTransport};
 use bytes::Bytes;
+use schedule::{Schedule, Waiting};
 use sctp_proto::PayloadProtocolIdentifier as Ppid;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
 /// Most channels of a connection at a time, closing ones included.
 pub const CHANNELS_MAX: usize = 1024;
@@ -21,6 +26,10 @@ pub const LABEL_LEN_MAX: usize = dcep::LABEL_LEN_MAX;
 pub const BUFFERED_AMOUNT_MAX: usize = 16 << 20;
 /// Bytes that may wait in a channel however many wait in others.
 const BUFFERED_AMOUNT_SHARE: usize = 16 << 10;
+/// Messages that may wait in all channels of a connection: short ones take more room than their bytes.
+const MESSAGES_MAX: usize = 1 << 16;
+/// Messages that may wait in a channel however many wait in others.
+const MESSAGES_SHARE: usize = 64;
 /// What may wait to be told about channels. What comes on streams is not read while so many wait.
 const EVENTS_MAX: usize = 256;
 /// The highest stream (RFC 8831 §6.2: 65,535 cannot be used).
@@ -34,8 +43,14 @@ pub(crate) struct DataChannels {
     /// Streams whose reset is under way: not to be used until it is through.
     resetting: BTreeSet<u16>,
     readable: BTreeSet<u16>,
+    /// The stream after the one that was read last: they take turns.
+    next_to_read: u16,
     /// Channels that end once what was sent on them is delivered.
     closing: BTreeSet<DataChannelId>,
+    /// Messages that SCTP has not been given yet.
+    schedule: Schedule,
+    /// Channels of which more than their threshold waits, so that it is news when it no longer does.
+    above_threshold: BTreeSet<DataChannelId>,
     events: VecDeque<DataChannelEvent>,
     next_id: u32,
     /// The DTLS client uses even streams (RFC 8832 §6). Known once DTLS is connected.
@@ -54,7 +69,10 @@ impl DataChannels {
             streams: BTreeMap::new(),
             resetting: BTreeSet::new(),
             readable: BTreeSet::new(),
+            next_to_read: 0,
             closing: BTreeSet::new(),
+            schedule: Schedule::default(),
+            above_threshold: BTreeSet::new(),
             events: VecDeque::new(),
             next_id: 0,
             is_even: None,
@@ -114,19 +132,22 @@ impl DataChannels {
         binary: bool,
         data: &[u8],
         sctp: &mut SctpTransport,
+        now: Instant,
     ) -> Result<(), DataChannelError> {
-        let channel = self.channels.get(&id).ok_or(DataChannelError::Unknown)?;
-        let (DataChannelState::Open, Some(stream)) = (channel.state, channel.stream) else {
+        let waiting = self.buffered_amount(id, sctp) + data.len();
+        let is_too_long = waiting > BUFFERED_AMOUNT_SHARE
+            && waiting + self.buffered_elsewhere(id, sctp) > self.buffered_max;
+        let are_too_many =
+            self.schedule.count_of(id) >= MESSAGES_SHARE && self.schedule.count() >= MESSAGES_MAX;
+        let channel = self.channels.get_mut(&id).ok_or(DataChannelError::Unknown)?;
+        if channel.state != DataChannelState::Open {
             return Err(DataChannelError::NotOpen);
-        };
+        }
         let max = sctp.send_len_max();
         if data.len() > max as usize {
             return Err(DataChannelError::TooLong { max });
         }
-        let waiting = sctp.buffered_amount(stream) + data.len();
-        if waiting > BUFFERED_AMOUNT_SHARE
-            && waiting + self.buffered_elsewhere(stream, sctp) > self.buffered_max
-        {
+        if is_too_long || are_too_many {
             return Err(DataChannelError::BufferFull);
         }
         // RFC 8831 §6.6: SCTP has no empty messages, so that one byte stands for none.
@@ -136,19 +157,76 @@ impl DataChannels {
             (false, false) => (Ppid::String, Bytes::copy_from_slice(data)),
             (false, true) => (Ppid::StringEmpty, Bytes::from_static(&[0])),
         };
-        sctp.write(stream, ppid, &message).map_err(|_| DataChannelError::NotOpen)?;
-        if let Some(channel) = self.channels.get_mut(&id) {
-            channel.counters.messages_sent += 1;
-            channel.counters.bytes_sent += data.len() as u64;
-            channel.was_above_threshold |= waiting > channel.low_threshold;
+        let expires = match channel.init.reliability {
+            // Of no lifetime at all is what is sent once, if it can be sent at once.
+            Reliability::MaxPacketLifeTime(ms) => now.checked_add(Duration::from_millis(ms.max(1).into())),
+            Reliability::Reliable | Reliability::MaxRetransmits(_) => None,
+        };
+        channel.counters.messages_sent += 1;
+        channel.counters.bytes_sent += data.len() as u64;
+        if waiting > channel.low_threshold {
+            self.above_threshold.insert(id);
         }
+        let len = message.len();
+        self.schedule.push(id, channel.init.priority, Waiting { ppid, message, len, expires });
         Ok(())
+    }
+
+    /// The next packet of SCTP's, which is given the messages that are next.
+    pub(crate) fn poll_transmit(&mut self, sctp: &mut SctpTransport, now: Instant) -> Option<Bytes> {
+        loop {
+            let packet = sctp.poll_transmit(now);
+            if packet.is_some() || !self.hand_over(sctp, now) {
+                return packet;
+            }
+        }
+    }
+
+    /// Gives SCTP as many messages as it has room for. False: none.
+    fn hand_over(&mut self, sctp: &mut SctpTransport, now: Instant) -> bool {
+        let mut is_any = false;
+        while sctp.has_room() {
+            let Some((id, waiting)) = self.schedule.pop() else { break };
+            let Some(channel) = self.channels.get(&id) else { continue };
+            let Some(stream) = channel.stream else { continue };
+            if let Some(expires) = waiting.expires {
+                if expires <= now {
+                    continue;
+                }
+                // What has less than the shortest lifetime that SCTP knows may be sent, once.
+                let left = expires.saturating_duration_since(now).as_millis().max(1);
+                let left = u32::try_from(left).unwrap_or(u32::MAX);
+                let ordered = channel.init.ordered || channel.awaits_ack;
+                sctp.set_delivery(stream, ordered, Reliability::MaxPacketLifeTime(left));
+            }
+            // The other side may have closed the channel meanwhile, which is told.
+            is_any |= sctp.write(stream, waiting.ppid, &waiting.message).is_ok();
+        }
+        is_any
+    }
+
+    /// Follows what SCTP has delivered: of channels in which little waits any more it is told, and those that are to end do.
+    pub(crate) fn settle(&mut self, sctp: &mut SctpTransport) {
+        let Self { channels, schedule, events, above_threshold, .. } = self;
+        above_threshold.retain(|id| {
+            let Some(channel) = channels.get(id) else { return false };
+            let (Some(stream), DataChannelState::Open) = (channel.stream, channel.state) else {
+                return false;
+            };
+            let amount = schedule.len_of(*id) + sctp.buffered_amount(stream);
+            let is_low = amount <= channel.low_threshold && events.len() < EVENTS_MAX;
+            if is_low {
+                events.push_back(DataChannelEvent::BufferedAmountLow(*id));
+            }
+            !is_low
+        });
+        self.continue_closing(sctp);
     }
 
     /// Bytes that wait to be delivered.
     pub(crate) fn buffered_amount(&self, id: DataChannelId, sctp: &mut SctpTransport) -> usize {
         let stream = self.channels.get(&id).and_then(|channel| channel.stream);
-        stream.map_or(0, |stream| sctp.buffered_amount(stream))
+        self.schedule.len_of(id) + stream.map_or(0, |stream| sctp.buffered_amount(stream))
     }
 
     pub(crate) fn set_low_threshold(
@@ -159,8 +237,8 @@ impl DataChannels {
     ) -> Result<(), DataChannelError> {
         let channel = self.channels.get_mut(&id).ok_or(DataChannelError::Unknown)?;
         channel.low_threshold = threshold;
-        if let (Some(stream), DataChannelState::Open) = (channel.stream, channel.state) {
-            sctp.set_low_threshold(stream, threshold);
+        if self.buffered_amount(id, sctp) > threshold {
+            self.above_threshold.insert(id);
         }
         Ok(())
     }
@@ -176,9 +254,6 @@ impl DataChannels {
             DataChannelState::Connecting => self.remove(id),
             DataChannelState::Open => {
                 channel.state = DataChannelState::Closing;
-                if let Some(stream) = channel.stream {
-                    sctp.set_low_threshold(stream, 0);
-                }
                 self.closing.insert(id);
                 self.continue_closing(sctp);
             }
@@ -218,16 +293,6 @@ impl DataChannels {
                     self.resetting.remove(&stream);
                 }
             }
-            SctpEvent::BufferedAmountLow(stream) => {
-                if let Some(&id) = self.streams.get(&stream)
-                    && let Some(channel) = self.channels.get_mut(&id)
-                    && channel.state == DataChannelState::Open
-                    && self.events.len() < EVENTS_MAX
-                    && std::mem::take(&mut channel.was_above_threshold)
-                {
-                    self.events.push_back(DataChannelEvent::BufferedAmountLow(id));
-                }
-            }
         }
         self.continue_closing(sctp);
     }
@@ -238,7 +303,9 @@ impl DataChannels {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
             }
-            let stream = *self.readable.first()?;
+            let next = self.readable.range(self.next_to_read..).next();
+            let stream = *next.or_else(|| self.readable.first())?;
+            self.next_to_read = stream.saturating_add(1);
             match sctp.read(stream) {
                 Some((ppid, message)) => self.handle_message(stream, ppid, message, sctp),
                 None => {
@@ -366,7 +433,6 @@ impl DataChannels {
             }
             channel.awaits_ack = true;
         }
-        sctp.set_low_threshold(stream, channel.low_threshold);
         channel.stream = Some(stream);
         self.streams.insert(stream, id);
         self.set_open(id);
@@ -392,10 +458,10 @@ impl DataChannels {
     }
 
     fn continue_closing(&mut self, sctp: &mut SctpTransport) {
-        let (channels, resetting) = (&self.channels, &mut self.resetting);
+        let Self { channels, resetting, schedule, .. } = self;
         self.closing.retain(|id| {
             let Some(stream) = channels.get(id).and_then(|channel| channel.stream) else { return false };
-            let is_delivered = sctp.buffered_amount(stream) == 0;
+            let is_delivered = !schedule.has(*id) && sctp.buffered_amount(stream) == 0;
             if is_delivered && sctp.reset(stream) {
                 resetting.insert(stream);
                 return false;
@@ -416,7 +482,6 @@ impl DataChannels {
             state: DataChannelState::Connecting,
             awaits_ack: false,
             low_threshold: 0,
-            was_above_threshold: false,
             counters: DataChannelCounters::default(),
         };
         self.channels.insert(id, channel);
@@ -426,6 +491,8 @@ impl DataChannels {
     fn remove(&mut self, id: DataChannelId) {
         let Some(channel) = self.channels.remove(&id) else { return };
         self.closing.remove(&id);
+        self.above_threshold.remove(&id);
+        self.schedule.remove(id);
         if let Some(stream) = channel.stream {
             self.streams.remove(&stream);
             self.readable.remove(&stream);
@@ -452,9 +519,11 @@ impl DataChannels {
         self.is_even.is_some_and(|is_even| stream.is_multiple_of(2) != is_even)
     }
 
-    fn buffered_elsewhere(&self, stream: u16, sctp: &mut SctpTransport) -> usize {
-        let others = self.streams.keys().filter(|other| **other != stream);
-        others.map(|other| sctp.buffered_amount(*other)).sum()
+    /// Bytes that wait in other channels.
+    fn buffered_elsewhere(&self, id: DataChannelId, sctp: &mut SctpTransport) -> usize {
+        let others = self.streams.iter().filter(|(_, other)| **other != id);
+        let given: usize = others.map(|(stream, _)| sctp.buffered_amount(*stream)).sum();
+        given + self.schedule.len() - self.schedule.len_of(id)
     }
 }
 

@@ -4,6 +4,7 @@
 //! There is no cookie exchange: ICE has shown already that the other side receives at its address.
 
 use crate::certificate::{Certificate, has_usable, is_certificate_of};
+use crate::sped::HANDSHAKE_DATAGRAM_LEN_MAX;
 use bytes::Bytes;
 use dimpl::{CryptoError, Dtls, NamedGroup, Output, ProtocolVersion, SecurityError, UnexpectedMessageError};
 use moim_sdp::Fingerprint;
@@ -146,35 +147,29 @@ impl fmt::Debug for SrtpKeys {
     }
 }
 
-/// What sessions are made with. Shared by connections.
+/// What the sessions of a connection are made with.
 #[derive(Clone)]
 pub(crate) struct DtlsConfig {
     certificate: Certificate,
     versions: DtlsVersions,
     config: Arc<dimpl::Config>,
+    by_checks: bool,
 }
 
 impl DtlsConfig {
+    /// `by_checks`: it shall fit into checks, and go by them.
     /// `replay_seed`: what chance there is in messages follows from it. For worlds that are replayed, and never for others.
     pub(crate) fn new(
         certificate: Certificate,
         versions: DtlsVersions,
         replay_seed: Option<u64>,
+        by_checks: bool,
     ) -> Result<Self, DtlsFailure> {
-        let mut builder = dimpl::Config::builder()
-            .with_crypto_provider(dimpl::crypto::aws_lc_rs::default_provider())
-            .mtu(DATAGRAM_LEN_MAX)
-            .require_client_certificate(true)
-            .use_server_cookie(false)
-            .kx_groups(&KEY_EXCHANGE)
-            .handshake_timeout(HANDSHAKE_MAX)
-            .flight_start_rto(RETRANSMIT)
-            .flight_retries(RETRANSMITS_MAX);
-        if let Some(seed) = replay_seed {
-            builder = builder.dangerously_set_rng_seed(seed);
-        }
-        let config = builder.build().map_err(|error| DtlsFailure::Protocol(error.to_string()))?;
-        Ok(Self { certificate, versions, config: Arc::new(config) })
+        let config = match replay_seed {
+            None if !by_checks => certificate.dtls_config(),
+            Some(_) | None => config(replay_seed, by_checks)?,
+        };
+        Ok(Self { certificate, versions, config, by_checks })
     }
 
     fn session(&self, role: DtlsRole, now: Instant) -> Dtls {
@@ -189,12 +184,40 @@ impl DtlsConfig {
     }
 }
 
+/// How sessions go: as in [`DtlsConfig::new`].
+pub(crate) fn config(replay_seed: Option<u64>, by_checks: bool) -> Result<Arc<dimpl::Config>, DtlsFailure> {
+    let handshake_max = if by_checks { NEVER } else { HANDSHAKE_MAX };
+    let mtu = if by_checks { HANDSHAKE_DATAGRAM_LEN_MAX } else { DATAGRAM_LEN_MAX };
+    let mut builder = dimpl::Config::builder()
+        .with_crypto_provider(dimpl::crypto::aws_lc_rs::default_provider())
+        .mtu(mtu)
+        .require_client_certificate(true)
+        .use_server_cookie(false)
+        .kx_groups(&KEY_EXCHANGE)
+        .handshake_timeout(handshake_max)
+        .flight_start_rto(RETRANSMIT)
+        .flight_retries(RETRANSMITS_MAX);
+    if let Some(seed) = replay_seed {
+        builder = builder.dangerously_set_rng_seed(seed);
+    }
+    let config = builder.build().map_err(|error| DtlsFailure::Protocol(error.to_string()))?;
+    Ok(Arc::new(config))
+}
+
 /// The DTLS transport of a connection.
 pub(crate) struct DtlsTransport {
     config: DtlsConfig,
     state: DtlsState,
     session: Option<Box<Session>>,
     early: Vec<Bytes>,
+    /// The flight that was made last, for whoever has other ways to send it. [`None`]: nobody wants to know.
+    flight: Option<Vec<Bytes>>,
+    /// Nothing is sent again before there is a path.
+    awaits_path: bool,
+    /// Whether anything of the other side's handshake has come.
+    is_heard: bool,
+    /// When a handshake has taken too long that could not go on before there was a path.
+    handshake_ends: Option<Instant>,
     outgoing: VecDeque<Bytes>,
     received: VecDeque<Bytes>,
     events: VecDeque<DtlsEvent>,
@@ -225,6 +248,10 @@ impl DtlsTransport {
             state: DtlsState::New,
             session: None,
             early: Vec::new(),
+            flight: None,
+            awaits_path: false,
+            is_heard: false,
+            handshake_ends: None,
             outgoing: VecDeque::new(),
             received: VecDeque::new(),
             events: VecDeque::new(),
@@ -255,6 +282,7 @@ impl DtlsTransport {
             return;
         }
         self.state = DtlsState::Connecting;
+        self.awaits_path = self.config.by_checks;
         self.session = Some(Box::new(Session {
             dtls: self.config.session(role, now),
             role,
@@ -282,11 +310,15 @@ impl DtlsTransport {
     /// Takes in a datagram. False: there was no use for it.
     pub(crate) fn handle_datagram(&mut self, datagram: &[u8], now: Instant) -> bool {
         match self.state {
+            // By checks, the same comes again and again.
+            DtlsState::New if self.early.iter().any(|early| *early == datagram) => true,
             DtlsState::New if self.early.len() < EARLY_MAX && datagram.len() <= POLL_LEN => {
                 self.early.push(Bytes::copy_from_slice(datagram));
                 true
             }
             DtlsState::Connecting | DtlsState::Connected => {
+                self.is_heard = true;
+                self.limit_handshake(now);
                 self.drive(now, |dtls, now| {
                     dtls.handle_timeout(now)?;
                     match dtls.handle_packet(datagram) {
@@ -304,14 +336,75 @@ impl DtlsTransport {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
+        if self.handshake_end().is_some_and(|at| at <= now) {
+            self.fail(DtlsFailure::Timeout);
+        } else if self.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.drive(now, Dtls::handle_timeout);
         }
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
-        let at = self.session.as_ref()?.timer?;
-        Some(Deadline::new(at, "dtls"))
+        if self.awaits_path && self.state == DtlsState::Connecting {
+            return None;
+        }
+        let timer = self.session.as_ref()?.timer.map(|at| Deadline::new(at, "dtls"));
+        let end = self.handshake_end().map(|at| Deadline::new(at, "the handshake takes too long"));
+        Deadline::soonest(timer, end)
+    }
+
+    fn handshake_end(&self) -> Option<Instant> {
+        self.handshake_ends.filter(|_| self.state == DtlsState::Connecting)
+    }
+
+    /// Flights go by ICE's checks: they are kept for [`take_flight`](Self::take_flight).
+    pub(crate) fn send_by_checks(&mut self) {
+        self.flight = Some(Vec::new());
+    }
+
+    /// Flights go by no checks any more. A client whose hello nobody can have heard begins anew when it has a path.
+    pub(crate) fn send_by_path(&mut self, is_heard: bool) {
+        self.flight = None;
+        if !is_heard
+            && self.awaits_path
+            && self.role() == Some(DtlsRole::Client)
+            && self.state == DtlsState::Connecting
+        {
+            (self.state, self.session) = (DtlsState::New, None);
+            self.outgoing.clear();
+        }
+    }
+
+    /// There is a path.
+    pub(crate) fn set_path(&mut self, now: Instant) {
+        self.awaits_path = false;
+        self.limit_handshake(now);
+    }
+
+    /// Where `dimpl` keeps no time, since a handshake by checks cannot go on before there is a path: from when it can, it may take so long.
+    ///
+    /// That of a server begins with the client's hello, as with `dimpl`: the answer that the client waits for may be under way for longer,
+    /// where it is held back until all candidates are known.
+    fn limit_handshake(&mut self, now: Instant) {
+        let has_begun = self.is_heard || self.role() == Some(DtlsRole::Client);
+        if self.config.by_checks && !self.awaits_path && has_begun {
+            self.handshake_ends.get_or_insert(now + HANDSHAKE_MAX);
+        }
+    }
+
+    /// The flight that was made since this was asked last. It waits to be sent by the path as well, if there is one.
+    pub(crate) fn take_flight(&mut self) -> Option<Vec<Bytes>> {
+        let flight = self.flight.as_mut().filter(|flight| !flight.is_empty()).map(std::mem::take)?;
+        if self.awaits_path {
+            self.outgoing.clear();
+        }
+        Some(flight)
+    }
+
+    /// Has datagrams of a handshake sent by the path, now that there is one.
+    pub(crate) fn send_datagrams(&mut self, datagrams: Vec<Bytes>) {
+        for datagram in datagrams {
+            push(&mut self.outgoing, OUTGOING_MAX, &datagram, &mut self.dropped);
+        }
     }
 
     /// Encrypts a message for the other side. False: not connected.
@@ -354,8 +447,16 @@ impl DtlsTransport {
 
     fn drive(&mut self, now: Instant, input: impl FnOnce(&mut Dtls, Instant) -> Result<(), dimpl::Error>) {
         let Some(session) = &mut self.session else { return };
+        let waiting = self.outgoing.len();
         let done = input(&mut session.dtls, now);
-        if let Some(polled) = self.take_output(now) {
+        let polled = self.take_output(now);
+        if let Some(flight) = &mut self.flight
+            && self.state == DtlsState::Connecting
+            && self.outgoing.len() > waiting
+        {
+            *flight = self.outgoing.range(waiting..).cloned().collect();
+        }
+        if let Some(polled) = polled {
             self.end(polled);
         } else if let Err(error) = done {
             self.fail(failure_of(&error));

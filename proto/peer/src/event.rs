@@ -1,6 +1,6 @@
 use crate::data_channel::DataChannelEvent;
 use crate::media::{ReceiveStreamId, ReceivedRtp};
-use moim_ice::{ConnectionId, Framing, GatheringState, NameId, Protocol};
+use moim_ice::{Ask, GatheringState, Protocol};
 use moim_sdp::Direction;
 use moim_sdp::jsep::{SignalingState, TransceiverId};
 use moim_wire::{Bitrate, MediaKind, Mid, Rid};
@@ -220,35 +220,8 @@ pub enum Event {
         /// Which encoding that was.
         rid: Option<Rid>,
     },
-    /// A name is to be resolved: answer by `resolved`.
-    ResolveName {
-        /// What to answer by.
-        id: NameId,
-        /// The name.
-        name: String,
-    },
-    /// A connection is to be opened: answer by `connection_opened` or `connection_failed`.
-    Connect {
-        /// What to answer by.
-        id: ConnectionId,
-        /// Which address to connect from. [`None`]: any.
-        local: Option<SocketAddr>,
-        /// Whether to connect from that very port.
-        bind_port: bool,
-        /// Where to.
-        remote: SocketAddr,
-        /// TCP or TLS.
-        protocol: Protocol,
-        /// How messages are told apart on it.
-        framing: Framing,
-    },
-    /// A connection is wanted no longer.
-    Disconnect {
-        /// This end of it. [`None`]: it is not open yet.
-        local: Option<SocketAddr>,
-        /// The other end.
-        remote: SocketAddr,
-        /// What it was called, if it was asked for.
-        id: Option<ConnectionId>,
-    },
+    /// The driver is to do what ICE needs: answer by [`resolved`](crate::PeerConnection::resolved),
+    /// [`connection_opened`](crate::PeerConnection::connection_opened) or
+    /// [`connection_failed`](crate::PeerConnection::connection_failed).
+    Ask(Ask),
 }

@@ -5,6 +5,7 @@
 
 mod encoding;
 mod history;
+mod outgoing;
 mod queue;
 mod receive;
 mod rtcp_in;
@@ -15,8 +16,8 @@ mod ssrc_table;
 mod store;
 mod transmit;
 
+pub use outgoing::{NoPayloads, OutgoingRtp, Payload, PayloadKey, Payloads, SendError, SharedPayload};
 pub use receive::{ReceiveStreamId, ReceivedRtp};
-pub use send::{OutgoingRtp, SendError};
 pub use store::PACKET_LEN_MAX;
 
 pub(crate) use encoding::Encoding;
@@ -24,6 +25,7 @@ pub(crate) use receive::{Inbound, MediaStream, Role, Stream, Unusable};
 pub(crate) use section::{CongestionFeedback, ENCODINGS_MAX, EncodingSpec, Format, Formats, SectionSpec};
 
 use crate::dtls::SrtpKeys;
+use moim_rtp::extension::AbsSendTime;
 use moim_rtp::feedback::{CcfbDecoder, TwccDecoder};
 use moim_sdp::jsep::DtlsRole;
 use moim_srtp::{KeyError, KeyingMaterial, Opener, Profile, Sealer};
@@ -80,6 +82,8 @@ pub(crate) struct Media {
     queue: Queue,
     /// The transport's next number. The first is 1, so that there is always one before.
     transport_seq: u64,
+    /// The moment that was asked for last, as packets say it.
+    abs_send_time: (Instant, AbsSendTime),
     twcc: TwccDecoder,
     ccfb: CcfbDecoder,
     feedback: CongestionFeedback,
@@ -129,6 +133,7 @@ impl Media {
         let rtcp = RtcpOut::new(config.cname.clone(), receiver_ssrc, rtcp_seed, now);
         let store = PacketStore::new(config.stored_packets_max);
         let queue = Queue::new(config.stored_packets_max);
+        let wall = config.wall;
         Ok(Self {
             config,
             started: now,
@@ -142,6 +147,7 @@ impl Media {
             store,
             queue,
             transport_seq: 1,
+            abs_send_time: (now, AbsSendTime::from_ntp(wall)),
             twcc: TwccDecoder::new(),
             ccfb: CcfbDecoder::new(),
             feedback: CongestionFeedback::None,

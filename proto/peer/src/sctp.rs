@@ -7,8 +7,8 @@
 //! depends on which they are.
 //!
 //! # Left out
-//! Scheduling of streams by priority (RFC 8260) and message interleaving, which `sctp-proto` has not: priorities are told to
-//! the other side, and messages leave in the order they were sent.
+//! Message interleaving (RFC 8260), which `sctp-proto` has not. Messages leave in the order they are written: whoever has more of them than
+//! [has room](SctpTransport::has_room) decides which one is next.
 
 use bytes::Bytes;
 use moim_wire::Deadline;
@@ -16,7 +16,7 @@ use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
     PayloadProtocolIdentifier, ReliabilityType, ServerConfig, StreamEvent, Transmit, TransportConfig,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::dcep::Reliability;
 use crate::dtls::{DATAGRAM_LEN_MAX, RECORD_OVERHEAD};
+use crate::snap::Snap;
 
 /// The longest message that is taken, in bytes, as browsers have it (RFC 8841 §6).
 pub const MESSAGE_LEN_MAX: u32 = 262_144;
@@ -32,7 +33,7 @@ pub(crate) const MESSAGE_LEN_DEFAULT: u32 = 65_536;
 /// How long a DTLS server waits for the other side to open the association.
 const LISTEN_MAX: Duration = Duration::from_millis(750);
 /// Messages that came and were not read may fill so many bytes: several of the longest.
-const RECEIVE_BUFFER_LEN: u32 = 1 << 20;
+pub(crate) const RECEIVE_BUFFER_LEN: u32 = 1 << 20;
 /// Times of retransmission, as browsers have them: ICE watches over the path.
 const RTO_INITIAL_MS: u64 = 500;
 const RTO_MIN_MS: u64 = 400;
@@ -52,6 +53,9 @@ const THEIR_STREAMS_MAX: usize = 2 * crate::data_channel::CHANNELS_MAX;
 /// Bytes with data that may come without this side acknowledging that it has room for more. `sctp-proto` takes what it misses however full it is, and
 /// whoever leaves gaps on purpose has it miss what he likes.
 const UNWELCOME_LEN_MAX: usize = 4 << 20;
+/// Bytes that wait within SCTP for their first time on the way, before it is given more: few, so that what matters more need not wait behind
+/// them, and some packets full.
+const UNSENT_LEN_MAX: usize = 16 << 10;
 /// There is one other side, whatever its address.
 const REMOTE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 
@@ -70,8 +74,6 @@ pub(crate) enum SctpEvent {
         stream: u16,
         is_usable: bool,
     },
-    /// Less than the threshold is waiting to be delivered.
-    BufferedAmountLow(u16),
 }
 
 /// How far it is, in the words of W3C's `RTCSctpTransportState`; and `Idle` before anything.
@@ -89,13 +91,15 @@ pub(crate) enum SctpState {
 pub(crate) struct NotSent;
 
 /// Who opens the association, and with what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SctpStart {
     pub(crate) is_client: bool,
     pub(crate) local_port: u16,
     pub(crate) remote_port: u16,
     /// The longest message that the other side takes.
     pub(crate) send_len_max: u32,
+    /// What descriptions have told already.
+    pub(crate) snap: Option<Snap>,
 }
 
 /// The SCTP transport of a connection.
@@ -111,6 +115,10 @@ pub(crate) struct SctpTransport {
     theirs: BTreeSet<u16>,
     /// Bytes that have come since this side told of room.
     unwelcome_len: usize,
+    /// Bytes of streams that have been written and not sent.
+    unsent: BTreeMap<u16, usize>,
+    /// The TSN that was sent last.
+    latest_tsn: Option<u32>,
 }
 
 impl fmt::Debug for SctpTransport {
@@ -130,11 +138,18 @@ impl SctpTransport {
             outgoing: VecDeque::new(),
             theirs: BTreeSet::new(),
             unwelcome_len: 0,
+            unsent: BTreeMap::new(),
+            latest_tsn: None,
         }
     }
 
     pub(crate) fn state(&self) -> SctpState {
         self.state
+    }
+
+    /// Whether descriptions have told all that a handshake would.
+    pub(crate) fn did_without_handshake(&self) -> bool {
+        self.state == SctpState::Connected && self.start.as_ref().is_some_and(|start| start.snap.is_some())
     }
 
     /// Begins; DTLS is connected.
@@ -143,12 +158,12 @@ impl SctpTransport {
             return;
         }
         self.state = SctpState::Connecting;
-        self.start = Some(start);
-        let transport = Arc::new(transport_config(&start));
         let mut server = ServerConfig::new();
-        server.transport = Arc::clone(&transport);
+        server.transport = Arc::new(transport_config(&start));
         self.endpoint = Some(Endpoint::new(Arc::new(endpoint_config()), Some(Arc::new(server))));
-        if start.is_client {
+        let opens = start.is_client || start.snap.is_some();
+        self.start = Some(start);
+        if opens {
             self.connect();
         } else {
             self.listens_until = Some(now + LISTEN_MAX);
@@ -167,7 +182,7 @@ impl SctpTransport {
 
     /// The longest message that the other side takes.
     pub(crate) fn send_len_max(&self) -> u32 {
-        self.start.map_or(MESSAGE_LEN_DEFAULT, |start| start.send_len_max)
+        self.start.as_ref().map_or(MESSAGE_LEN_DEFAULT, |start| start.send_len_max)
     }
 
     /// Takes in a packet.
@@ -231,6 +246,7 @@ impl SctpTransport {
         if tells_of_room(&packet) {
             self.unwelcome_len = 0;
         }
+        self.note_sent(&packet);
         Some(packet)
     }
 
@@ -276,7 +292,6 @@ impl SctpTransport {
                         SctpEvent::Reset { stream: id, is_usable: true }
                     }
                     StreamEvent::ResetFailed { id, .. } => SctpEvent::Reset { stream: id, is_usable: false },
-                    StreamEvent::BufferedAmountLow { id } => SctpEvent::BufferedAmountLow(id),
                     _ => continue,
                 },
                 _ => continue,
@@ -313,7 +328,49 @@ impl SctpTransport {
         ppid: PayloadProtocolIdentifier,
         message: &Bytes,
     ) -> Result<(), NotSent> {
-        self.with_stream(stream, |mut stream| stream.write_sctp(message, ppid)).map(drop).ok_or(NotSent)
+        self.with_stream(stream, |mut stream| stream.write_sctp(message, ppid)).ok_or(NotSent)?;
+        *self.unsent.entry(stream).or_default() += message.len();
+        Ok(())
+    }
+
+    /// Whether so little waits to be sent that more may be written.
+    pub(crate) fn has_room(&mut self) -> bool {
+        if self.unsent_len() < UNSENT_LEN_MAX {
+            return true;
+        }
+        // What was given up before it was sent does not wait any more.
+        let mut unsent = std::mem::take(&mut self.unsent);
+        unsent.retain(|stream, len| {
+            *len = self.buffered_amount(*stream).min(*len);
+            *len > 0
+        });
+        self.unsent = unsent;
+        self.unsent_len() < UNSENT_LEN_MAX
+    }
+
+    fn unsent_len(&self) -> usize {
+        self.unsent.values().sum()
+    }
+
+    fn note_sent(&mut self, packet: &[u8]) {
+        for (_, value) in chunks(packet).filter(|(kind, _)| *kind == DATA) {
+            // RFC 9260 §3.3.1: TSN, stream, number and protocol, and the bytes.
+            let [t0, t1, t2, t3, s0, s1, _, _, _, _, _, _, data @ ..] = value else { continue };
+            let tsn = u32::from_be_bytes([*t0, *t1, *t2, *t3]);
+            // RFC 1982: the half of all numbers that is ahead is later.
+            let is_new =
+                self.latest_tsn.is_none_or(|latest| (1..1 << 31).contains(&tsn.wrapping_sub(latest)));
+            if is_new {
+                self.latest_tsn = Some(tsn);
+                let stream = u16::from_be_bytes([*s0, *s1]);
+                if let Some(len) = self.unsent.get_mut(&stream) {
+                    *len = len.saturating_sub(data.len());
+                    if *len == 0 {
+                        self.unsent.remove(&stream);
+                    }
+                }
+            }
+        }
     }
 
     /// Reads the next message of a stream.
@@ -334,10 +391,6 @@ impl SctpTransport {
         self.with_stream(stream, |stream| stream.buffered_amount()).unwrap_or(0)
     }
 
-    pub(crate) fn set_low_threshold(&mut self, stream: u16, threshold: usize) {
-        self.with_stream(stream, |mut stream| stream.set_buffered_amount_low_threshold(threshold));
-    }
-
     /// Ends the association at once. The DTLS transport says goodbye for both.
     pub(crate) fn close(&mut self) {
         if let Some((_, association)) = &mut self.association {
@@ -350,6 +403,7 @@ impl SctpTransport {
         self.listens_until = None;
         self.outgoing.clear();
         self.theirs.clear();
+        self.unsent.clear();
     }
 
     fn connect(&mut self) {
@@ -357,9 +411,7 @@ impl SctpTransport {
         let (Some(endpoint), Some(start)) = (&mut self.endpoint, &self.start) else { return };
         // An endpoint without a configuration for a server panics at an INIT; this one refuses it.
         endpoint.reject_new_associations();
-        let mut config = ClientConfig::new();
-        config.transport = Arc::new(transport_config(start));
-        match endpoint.connect(config, REMOTE) {
+        match endpoint.connect(client_config(start), REMOTE) {
             Ok(association) => self.association = Some(association),
             Err(_) => self.state = SctpState::Closed,
         }
@@ -375,8 +427,16 @@ impl SctpTransport {
     }
 }
 
+/// Whether SCTP can do without a handshake with these chunks.
+pub(crate) fn can_do_without_handshake(snap: Snap) -> bool {
+    let start =
+        SctpStart { is_client: true, local_port: 1, remote_port: 1, send_len_max: 1, snap: Some(snap) };
+    let mut endpoint = Endpoint::new(Arc::new(endpoint_config()), None);
+    endpoint.connect(client_config(&start), REMOTE).is_ok()
+}
+
 /// Types of chunks (RFC 9260 §3.2).
-const DATA: u8 = 0;
+pub(crate) const DATA: u8 = 0;
 const INIT: u8 = 1;
 const INIT_ACK: u8 = 2;
 const SACK: u8 = 3;
@@ -389,14 +449,14 @@ fn tells_of_room(packet: &[u8]) -> bool {
     })
 }
 
-/// The chunks of a packet (RFC 9260 §3.2): their types, and what follows their headers, with all that comes after it.
-fn chunks(packet: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+/// The chunks of a packet (RFC 9260 §3.2): their types, and what follows their headers.
+pub(crate) fn chunks(packet: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = packet.get(12..).unwrap_or_default();
     std::iter::from_fn(move || {
         let [kind, _, high, low, value @ ..] = rest else { return None };
-        let len = usize::from(u16::from_be_bytes([*high, *low])).max(4).next_multiple_of(4);
-        rest = rest.get(len..).unwrap_or_default();
-        Some((*kind, value))
+        let len = usize::from(u16::from_be_bytes([*high, *low])).max(4);
+        rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((*kind, value.get(..len - 4).unwrap_or(value)))
     })
 }
 
@@ -413,6 +473,15 @@ fn transport_config(start: &SctpStart) -> TransportConfig {
         .with_rto_max_ms(RTO_MAX_MS)
         .with_local_port(start.local_port)
         .with_remote_port(start.remote_port)
+}
+
+fn client_config(start: &SctpStart) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.transport = Arc::new(transport_config(start));
+    match &start.snap {
+        Some(Snap { local, remote }) => config.with_snap(local.as_bytes().clone(), remote.as_bytes().clone()),
+        None => config,
+    }
 }
 
 fn endpoint_config() -> EndpointConfig {

@@ -37,6 +37,8 @@ pub struct PeerConnectionStats {
     pub packets_dropped: u64,
     /// Messages of data channels that made no sense or were of none.
     pub messages_dropped: u64,
+    /// SCTP INITs in the other side's descriptions that could not be used, so that there was a handshake.
+    pub sctp_inits_refused: u64,
     /// Events that nobody fetched in time.
     pub events_lost: u64,
 }
@@ -63,6 +65,12 @@ pub struct TransportStats {
     pub dtls_state: String,
     /// `client`, `server`, or `unknown`.
     pub dtls_role: String,
+    /// How far DTLS within checks is (SPED), if it is wanted: `tentative`, `confirmed`, `pending`, `complete` or `off`.
+    pub sped_state: Option<&'static str>,
+    /// Datagrams of DTLS that came within checks and their answers.
+    pub sped_datagrams_received: u64,
+    /// Whether SCTP did without a handshake (SNAP).
+    pub snap: bool,
     /// How media is protected.
     pub srtp_cipher: Option<String>,
     /// What may be sent, in bits per second, if congestion is controlled.
@@ -83,6 +91,8 @@ pub struct CandidatePairStats {
     pub local_candidate: String,
     /// The remote candidate, as descriptions write it.
     pub remote_candidate: String,
+    /// What goes between this side and its relay: `udp`, `tcp` or `tls`. [`None`]: this side uses none.
+    pub relay_protocol: Option<&'static str>,
     /// How far its checks are.
     pub state: String,
     /// Whether it was nominated.
@@ -179,6 +189,8 @@ pub struct OutboundRtpStats {
     pub retransmitted_bytes_sent: u64,
     /// Bytes of padding.
     pub padding_bytes_sent: u64,
+    /// Packets that were not sent, for the first time or again, since their [shared](crate::Payload::Shared) payload was gone.
+    pub payloads_gone: u64,
     /// Requests for packets that came.
     pub nack_count: u32,
     /// Requests for pictures that came (PLI).

@@ -10,8 +10,8 @@ mod world;
 
 use moim_peer::ice::Protocol;
 use moim_peer::sdp::jsep::{Transceiver, TransceiverId, TransceiverInit};
-use moim_peer::{Handled, OutgoingRtp, Received, TRANSMIT_LEN_MAX};
-use moim_wire::{Bitrate, MediaKind, PayloadType, RtpTimestamp};
+use moim_peer::{Handled, OutgoingRtp, PayloadKey, Payloads, Received, SharedPayload, TRANSMIT_LEN_MAX};
+use moim_wire::{Bitrate, ExtSeqNo, MediaKind, PayloadType, RtpTimestamp};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
@@ -42,16 +42,27 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// The same for all.
+struct OnePayload;
+
+impl Payloads for OnePayload {
+    fn write(&self, _payload: &SharedPayload, out: &mut [u8]) -> bool {
+        out.fill(7);
+        true
+    }
+}
+
 /// Packets that go one way and reports that come back, in one buffer.
 struct Exchange {
     world: World,
     streams: Vec<(TransceiverId, PayloadType)>,
     buffer: Box<[u8; TRANSMIT_LEN_MAX]>,
     received: usize,
+    is_shared: bool,
 }
 
 impl Exchange {
-    fn new(streams: usize, estimates: bool) -> Self {
+    fn new(streams: usize, estimates: bool, is_shared: bool) -> Self {
         let [mut one, mut other] = [config(), config()];
         for config in [&mut one, &mut other] {
             config.congestion = estimates.then(|| moim_peer::cc::Config {
@@ -70,7 +81,7 @@ impl Exchange {
         world.run_until_connected();
         let ids: Vec<_> = world.ends[0].connection.transceivers().iter().map(Transceiver::id).collect();
         let streams = ids.into_iter().map(|id| (id, world.payload_type(0, id))).collect();
-        Self { world, streams, buffer: Box::new([0; TRANSMIT_LEN_MAX]), received: 0 }
+        Self { world, streams, buffer: Box::new([0; TRANSMIT_LEN_MAX]), received: 0, is_shared }
     }
 
     /// A millisecond: each stream sends a packet.
@@ -78,7 +89,13 @@ impl Exchange {
         self.world.now += Duration::from_millis(1);
         let now = self.world.now;
         for (id, payload_type) in &self.streams {
-            let packet = OutgoingRtp::new(*payload_type, true, RtpTimestamp(0), &[7; 1_000]);
+            let packet = if self.is_shared {
+                let key = PayloadKey { stream: 0, seq: ExtSeqNo(0) };
+                let payload = SharedPayload { key, len: 1_000, rewrite: 0 };
+                OutgoingRtp::shared(*payload_type, true, RtpTimestamp(0), payload)
+            } else {
+                OutgoingRtp::new(*payload_type, true, RtpTimestamp(0), &[7; 1_000])
+            };
             self.world.ends[0].connection.send_rtp(*id, 0, &packet, now).expect("room");
         }
         for from in [0, 1] {
@@ -87,7 +104,9 @@ impl Exchange {
             if from.connection.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
                 from.connection.handle_timeout(now);
             }
-            while let Some(transmit) = from.connection.poll_transmit(&mut self.buffer[..], now) {
+            while let Some(transmit) =
+                from.connection.poll_transmit_from(&OnePayload, &mut self.buffer[..], now)
+            {
                 let received = Received {
                     local: to.address,
                     remote: from.address,
@@ -104,9 +123,9 @@ impl Exchange {
 
 #[test]
 fn packets_allocate_nothing() {
-    for estimates in [false, true] {
+    for (estimates, is_shared) in [(false, false), (true, false), (false, true), (true, true)] {
         for streams in [1, 10] {
-            let mut exchange = Exchange::new(streams, estimates);
+            let mut exchange = Exchange::new(streams, estimates, is_shared);
             for _ in 0..4_000 {
                 exchange.step();
             }
@@ -120,7 +139,7 @@ fn packets_allocate_nothing() {
             assert_eq!(exchange.received - received, 500 * streams);
             assert!(
                 allocations <= 20,
-                "{allocations} allocations, {streams} streams, estimating: {estimates}"
+                "{allocations} allocations, {streams} streams, estimating: {estimates}, shared: {is_shared}"
             );
         }
     }

@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks out the events it is about")]
 
+#[path = "pair/drafts.rs"]
+mod drafts;
 #[path = "pair/hostile.rs"]
 mod hostile;
 #[path = "pair/media.rs"]
 mod media;
 #[path = "pair/negotiation.rs"]
 mod negotiation;
+#[path = "pair/shared.rs"]
+mod shared;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "pair/world.rs"]
 mod world;

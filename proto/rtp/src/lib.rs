@@ -2,7 +2,7 @@
 //!
 //! Reading borrows and writing goes into a caller's buffer: nothing on the way of a packet allocates.
 //!
-//! - [`Header`] and [`RtpPacket`] read a packet; [`write_header`] writes one. Header extensions are values
+//! - [`Header`] and [`RtpPacket`] read a packet; [`write_header`] writes one, and [`HeaderCache`] one like the last. Header extensions are values
 //!   ([`ExtensionValues`]) that an [`ExtensionMap`] gives their negotiated numbers.
 //! - [`rtcp`] reads and writes compound and reduced-size RTCP.
 //! - [`nack`] and [`rtx`] are what makes good for losses: what a receiver misses, and the packets it is sent again in. What a sender keeps
@@ -11,6 +11,7 @@
 //! - [`feedback`] is what congestion control lives on, recorded and decoded.
 //! - [`payload`] is what codecs put into packets, and [`jitter_buffer`] puts packets in order.
 
+mod cache;
 pub mod clock;
 mod error;
 pub mod extension;
@@ -26,6 +27,7 @@ pub mod rtx;
 pub mod testing;
 mod write;
 
+pub use cache::HeaderCache;
 pub use error::ParseError;
 pub use extension::{ExtensionKind, ExtensionMap, ExtensionValues};
 pub use header::{HEADER_LEN_MIN, Header, RtpPacket};

@@ -2,9 +2,7 @@
 
 use crate::extension::VideoLayersAllocation;
 use crate::feedback::{CcfbDecoder, TwccDecoder};
-use crate::rtcp::{
-    CcfbArrival, Chunk, Chunks, Compound, ExtendedBlock, Item, OutgoingChunk, Packet, Twcc, packets,
-};
+use crate::rtcp::{CcfbArrival, Chunk, Chunks, Compound, Item, OutgoingChunk, Packet, Twcc, packets};
 use crate::{
     ExtensionKind, ExtensionMap, ExtensionValues, Header, OutgoingHeader, RtpPacket, rtx, write_header,
 };
@@ -127,13 +125,7 @@ fn write_again(packet: &Packet<'_>, out: &mut Compound<'_>) -> bool {
         Packet::App { subtype, ssrc, name, data } => {
             data.len().is_multiple_of(4) && out.app(subtype, ssrc, name, data).is_ok()
         }
-        Packet::ExtendedReport { ssrc, blocks } => match blocks.iter().collect::<Vec<_>>()[..] {
-            [ExtendedBlock::ReferenceTime(time)] => out.reference_time(ssrc, time).is_ok(),
-            [ExtendedBlock::DelaySinceReference(blocks)] => {
-                out.delay_since_reference(ssrc, &blocks.iter().collect::<Vec<_>>()).is_ok()
-            }
-            _ => false,
-        },
+        Packet::ExtendedReport { ssrc, blocks } => out.extended_report(ssrc, blocks.iter()).is_ok(),
         Packet::Nack(nack) => out.nack(nack.sender, nack.media, nack.seqs()).is_ok(),
         Packet::Twcc(twcc) => write_twcc(&twcc, out),
         Packet::Ccfb(ccfb) => {

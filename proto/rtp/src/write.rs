@@ -1,5 +1,5 @@
 use crate::extension::{AbsSendTime, ONE_BYTE_PROFILE, TWO_BYTE_PROFILE};
-use crate::{ExtensionKind, ExtensionMap, ExtensionValues};
+use crate::{ExtensionKind, ExtensionMap, ExtensionValues, HEADER_LEN_MIN};
 use moim_wire::{OutOfSpace, PayloadType, RtpTimestamp, SeqNo, Ssrc, Writer};
 
 /// The fixed fields of a header to be written (RFC 3550 §5.1).
@@ -21,6 +21,13 @@ pub struct OutgoingHeader<'a> {
     pub has_padding: bool,
 }
 
+impl<'a> OutgoingHeader<'a> {
+    #[inline]
+    fn counted_csrcs(&self) -> &'a [Ssrc] {
+        &self.csrcs[..self.csrcs.len().min(15)]
+    }
+}
+
 /// A header as it was written, and where in it lies what is only known when the packet leaves.
 ///
 /// The default is that of no header at all.
@@ -28,14 +35,16 @@ pub struct OutgoingHeader<'a> {
 pub struct HeaderLayout {
     /// Its length, in bytes.
     pub header_len: usize,
-    transport_sequence_at: Option<usize>,
-    abs_send_time_at: Option<usize>,
+    /// 0: nowhere. The fixed header is there.
+    transport_sequence_at: u16,
+    /// 0: nowhere.
+    abs_send_time_at: u16,
 }
 
 impl HeaderLayout {
     /// Whether the header has a number for congestion control.
     pub fn has_transport_sequence(&self) -> bool {
-        self.transport_sequence_at.is_some()
+        self.transport_sequence_at != 0
     }
 
     /// Overwrites the number for congestion control, if the header has one.
@@ -50,8 +59,11 @@ impl HeaderLayout {
     }
 }
 
-fn patch<const N: usize>(packet: &mut [u8], at: Option<usize>, bytes: [u8; N]) {
-    if let Some(target) = at.and_then(|at| packet.get_mut(at..at + N)) {
+fn patch<const N: usize>(packet: &mut [u8], at: u16, bytes: [u8; N]) {
+    let at = usize::from(at);
+    if at != 0
+        && let Some(target) = packet.get_mut(at..at + N)
+    {
         target.copy_from_slice(&bytes);
     }
 }
@@ -69,14 +81,10 @@ pub fn write_header(
     raw: &[u8],
 ) -> Result<HeaderLayout, OutOfSpace> {
     let mut out = Writer::new(out);
-    let csrcs = &header.csrcs[..header.csrcs.len().min(15)];
-    let csrc_count = u8::try_from(csrcs.len()).unwrap_or_default();
-    out.u8(0x80 | (u8::from(header.has_padding) << 5) | csrc_count)?;
-    out.u8((u8::from(header.marker) << 7) | header.payload_type.get())?;
-    out.u16(header.seq.0)?;
-    out.u32(header.timestamp.0)?;
-    out.u32(header.ssrc.0)?;
-    for csrc in csrcs {
+    for word in fixed_header(header) {
+        out.u32(word)?;
+    }
+    for csrc in header.counted_csrcs() {
         out.u32(csrc.0)?;
     }
     let start = out.len();
@@ -101,14 +109,26 @@ pub fn write_header(
         }
         let words = (out.len() - start - BLOCK_HEADER_LEN) / 4;
         out.patch_u16(start + 2, u16::try_from(words).map_err(|_| OutOfSpace)?);
-        // RFC 3550 §5.1: the bit that says that there is an extension.
         let first = &mut out.into_written()[0];
-        *first |= 0x10;
+        *first |= HAS_EXTENSION;
         layout.header_len = start + BLOCK_HEADER_LEN + words * 4;
         return Ok(layout);
     }
     layout.header_len = start;
     Ok(layout)
+}
+
+/// The header up to contributing sources, without the bit that says that there is an extension.
+///
+/// As words, which are written where they belong: put together as bytes first, they would be read back as other words than they were written as,
+/// and that waits for everything that was written before.
+#[inline]
+pub(crate) fn fixed_header(header: &OutgoingHeader<'_>) -> [u32; HEADER_LEN_MIN / 4] {
+    let csrc_count = u32::try_from(header.counted_csrcs().len()).unwrap_or_default();
+    let first = 0x80 | (u32::from(header.has_padding) << 5) | csrc_count;
+    let second = (u32::from(header.marker) << 7) | u32::from(header.payload_type.get());
+    let start = (first << 24) | (second << 16) | u32::from(header.seq.0);
+    [start, header.timestamp.0, header.ssrc.0]
 }
 
 /// Fills `out` with padding, whose last byte says how long it is: 1 to 255 bytes (RFC 3550 §5.1). Too many or none: no effect.
@@ -122,6 +142,8 @@ pub fn write_padding(out: &mut [u8]) {
     }
 }
 
+/// The bit of the first byte that says that there is an extension (RFC 3550 §5.1).
+pub(crate) const HAS_EXTENSION: u8 = 0x10;
 /// The profile and the length before the elements.
 const BLOCK_HEADER_LEN: usize = 4;
 
@@ -177,12 +199,16 @@ impl<'a> Block<'a> {
             _ => return Ok(()),
         }
         if is_transport_sequence(kind) {
-            self.layout.transport_sequence_at = Some(out.len());
+            self.layout.transport_sequence_at = place(out)?;
         } else if kind == ExtensionKind::AbsSendTime {
-            self.layout.abs_send_time_at = Some(out.len());
+            self.layout.abs_send_time_at = place(out)?;
         }
         Ok(out.bytes(data)?)
     }
+}
+
+fn place(out: &Writer<'_>) -> Result<u16, OutOfSpace> {
+    u16::try_from(out.len()).map_err(|_| OutOfSpace)
 }
 
 /// In either version, of which a packet carries one.

@@ -67,6 +67,8 @@ pub enum Attribute {
     RtcpRsize,
     /// `rtpmap` (RFC 8866 §6.6).
     Rtpmap(Rtpmap),
+    /// `sctp-init`: an INIT chunk of SCTP in base64 (draft-hancke-tsvwg-snap). It is not looked into.
+    SctpInit(String),
     /// `sctpmap`, of the drafts before RFC 8841.
     SctpMap(SctpMap),
     /// `sctp-port` (RFC 8841 §5).
@@ -150,6 +152,7 @@ impl Attribute {
                 Some(rtpmap) => Self::Rtpmap(rtpmap),
                 None => return Ok(None),
             },
+            "sctp-init" => Self::SctpInit(value.trim_end().to_owned()),
             "sctpmap" => Self::SctpMap(SctpMap::parse(value)?),
             "sctp-port" => Self::SctpPort(text::number(value, "`a=sctp-port:` with a number up to 65535")?),
             "setup" => Self::Setup(Setup::parse(value)?),
@@ -194,6 +197,7 @@ impl fmt::Display for Attribute {
             Self::RtcpMuxOnly => f.write_str("rtcp-mux-only"),
             Self::RtcpRsize => f.write_str("rtcp-rsize"),
             Self::Rtpmap(rtpmap) => write!(f, "rtpmap:{rtpmap}"),
+            Self::SctpInit(init) => write!(f, "sctp-init:{init}"),
             Self::SctpMap(map) => write!(f, "sctpmap:{map}"),
             Self::SctpPort(port) => write!(f, "sctp-port:{port}"),
             Self::Setup(setup) => write!(f, "setup:{setup}"),

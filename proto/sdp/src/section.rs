@@ -175,6 +175,11 @@ impl MediaSection {
         self.find(pick!(Attribute::MaxMessageSize(size) => *size))
     }
 
+    /// The INIT chunk of the sender's SCTP, in base64 (draft-hancke-tsvwg-snap).
+    pub fn sctp_init(&self) -> Option<&str> {
+        self.find(pick!(Attribute::SctpInit(init) => init.as_str()))
+    }
+
     fn find<'a, T>(&'a self, pick: impl Fn(&'a Attribute) -> Option<T>) -> Option<T> {
         self.attributes.iter().find_map(pick)
     }

@@ -10,6 +10,7 @@ use crate::{Candidate, Fingerprint, HashAlgorithm, IcePassword, SessionDescripti
 pub fn transport(name: &str) -> TransportParameters {
     let digest = name.bytes().cycle().take(32).collect();
     TransportParameters {
+        sctp_init: None,
         ice_ufrag: format!("u{name:0>4}"),
         ice_pwd: IcePassword::new(&format!("p{name:0>24}")).expect("letters and digits are of ICE"),
         ice_options: vec!["trickle".to_owned()],

@@ -19,7 +19,8 @@ pub(crate) enum Cipher {
 /// Galois/counter mode encrypts and authenticates at once.
 pub(crate) struct Gcm {
     key: LessSafeKey,
-    salt: [u8; 12],
+    /// The first eight bytes and the last four.
+    salt: (u64, u32),
 }
 
 /// Counter mode only encrypts; HMAC-SHA1 authenticates what came of it.
@@ -74,26 +75,30 @@ impl Gcm {
         salt: [u8; 12],
     ) -> Result<Self, KeyError> {
         let key = UnboundKey::new(algorithm, key).map_err(|_| KeyError::Refused)?;
+        let [s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11] = salt;
+        let salt =
+            (u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]), u32::from_be_bytes([s8, s9, s10, s11]));
         Ok(Self { key: LessSafeKey::new(key), salt })
     }
 
-    /// RFC 7714 §8.1: two zero bytes, SSRC, rollover counter, sequence number.
+    /// RFC 7714 §8.1: two zero bytes, SSRC, rollover counter, sequence number; each bit changed by the salt's.
+    ///
+    /// Written in the two pieces that ciphers read it in. Byte by byte, it could not be read back before the processor is done with
+    /// everything that was written earlier: a packet, most of the time.
+    #[expect(clippy::cast_possible_truncation, reason = "the two pieces of an index of 48 bits")]
     pub(crate) fn rtp_nonce(&self, ssrc: Ssrc, index: u64) -> Nonce {
-        let mut iv = [0; 12];
-        iv[2..6].copy_from_slice(&ssrc.0.to_be_bytes());
-        iv[4..12].iter_mut().zip(index.to_be_bytes()).for_each(|(byte, of_index)| *byte |= of_index);
-        self.nonce(iv)
+        let first = self.salt.0 ^ (u64::from(ssrc.0) << 16) ^ (index >> 32);
+        let last = self.salt.1 ^ index as u32;
+        let mut nonce = [0; 12];
+        nonce[..8].copy_from_slice(&first.to_be_bytes());
+        nonce[8..].copy_from_slice(&last.to_be_bytes());
+        Nonce::assume_unique_for_key(nonce)
     }
 
     /// RFC 7714 §9.1: two zero bytes, SSRC, two zero bytes, a zero bit and the index of SRTCP. That is the same with an
     /// index of 31 bits for one of 48.
     pub(crate) fn rtcp_nonce(&self, ssrc: Ssrc, index: u32) -> Nonce {
         self.rtp_nonce(ssrc, u64::from(index))
-    }
-
-    fn nonce(&self, mut iv: [u8; 12]) -> Nonce {
-        iv.iter_mut().zip(self.salt).for_each(|(byte, of_salt)| *byte ^= of_salt);
-        Nonce::assume_unique_for_key(iv)
     }
 
     /// Encrypts `text` in place, and hands out the tag over it and `aad`.

@@ -80,6 +80,10 @@ impl AttributeType {
     pub const ICE_CONTROLLED: Self = Self(0x8029);
     /// ICE-CONTROLLING (RFC 8445 §16.1).
     pub const ICE_CONTROLLING: Self = Self(0x802a);
+    /// META-DTLS-IN-STUN: a datagram of DTLS (SPED, draft-hancke-webrtc-sped).
+    pub const DTLS_IN_STUN: Self = Self(0xc070);
+    /// META-DTLS-IN-STUN-ACKNOWLEDGEMENT: which of them have come (SPED).
+    pub const DTLS_IN_STUN_ACKNOWLEDGEMENT: Self = Self(0xc071);
 
     /// Whether a receiver that does not know the attribute must refuse the message, rather than pass over the
     /// attribute (RFC 8489 §14).

@@ -77,6 +77,12 @@ impl<'b> MessageBuilder<'b> {
         self.put(attribute_type, |writer| Ok(writer.bytes(value)?))
     }
 
+    /// How long the message is by now, in bytes, its header included.
+    #[expect(clippy::len_without_is_empty, reason = "there is always a header")]
+    pub fn len(&self) -> usize {
+        self.writer.len()
+    }
+
     /// Ends the message and returns its bytes, which are at the beginning of the buffer.
     pub fn finish(mut self, seal: Seal<'_>) -> Result<&'b [u8], BuildError> {
         match seal.integrity {

@@ -66,9 +66,9 @@ impl Firewall {
         &self.config
     }
 
-    /// From now on it does this. The flows it knows go on as far as it allows.
-    pub fn set_config(&mut self, config: FirewallConfig) {
-        self.config = config;
+    /// From now on hosts inside may no longer send datagrams to outside.
+    pub fn block_udp(&mut self) {
+        self.config.udp_out = false;
     }
 
     /// It restarts, and has forgotten every flow.

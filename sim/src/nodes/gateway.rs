@@ -16,6 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The port that clients connect to.
 pub const GATEWAY_PORT: u16 = 443;
+/// How long a client may take to say the first word (`limits.request_timeout` of the server of production). One that has lost its address
+/// just then never says it, and never ends the stream.
+const FIRST_FRAME_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a [`GatewayNode`] is like.
 #[derive(Clone, Debug)]
@@ -60,7 +63,8 @@ pub struct GatewayNode {
 struct Link {
     stream: StreamKey,
     lines: Lines,
-    has_begun: bool,
+    /// When it is given up unless something has come. [`None`]: something has, and the machine inside watches over it.
+    begins_by: Option<Instant>,
 }
 
 impl GatewayNode {
@@ -91,8 +95,7 @@ impl GatewayNode {
         let Some(known) = self.links.get_mut(&link) else { return };
         for line in known.lines.receive(bytes) {
             let frame = ClientFrame::parse(&line);
-            let begins =
-                self.links.get_mut(&link).is_some_and(|known| !std::mem::replace(&mut known.has_begun, true));
+            let begins = self.links.get_mut(&link).is_some_and(|known| known.begins_by.take().is_some());
             match frame {
                 Ok(ClientFrame::Hello(hello)) if begins => {
                     self.server.handle_hello(link, &hello, Ok(everything()), now.at);
@@ -114,14 +117,25 @@ impl GatewayNode {
                     }
                     self.send(link, &frame);
                 }
-                moim_signal::Output::Close { link } => {
-                    if let Some(Link { stream, .. }) = self.links.remove(&link) {
-                        self.by_stream.remove(&stream);
-                        self.outputs.push_back(Output::Stream(StreamCommand::Close(stream)));
-                    }
-                }
+                moim_signal::Output::Close { link } => self.close(link),
                 moim_signal::Output::Event(_) => {}
             }
+        }
+    }
+
+    fn close(&mut self, link: LinkId) {
+        if let Some(Link { stream, .. }) = self.links.remove(&link) {
+            self.by_stream.remove(&stream);
+            self.outputs.push_back(Output::Stream(StreamCommand::Close(stream)));
+        }
+    }
+
+    /// Closes links on which nothing has come in time. The machine inside has not heard of them.
+    fn close_speechless(&mut self, now: Instant) {
+        let is_late = |link: &Link| link.begins_by.is_some_and(|by| by <= now);
+        let late: Vec<_> = self.links.iter().filter(|(_, link)| is_late(link)).map(|(id, _)| *id).collect();
+        for link in late {
+            self.close(link);
         }
     }
 
@@ -170,7 +184,8 @@ impl Node for GatewayNode {
             StreamEvent::Opened(stream) => {
                 let link = LinkId(self.next_link);
                 self.next_link += 1;
-                self.links.insert(link, Link { stream, lines: Lines::default(), has_begun: false });
+                let begins_by = Some(now.at + FIRST_FRAME_WITHIN);
+                self.links.insert(link, Link { stream, lines: Lines::default(), begins_by });
                 self.by_stream.insert(stream, link);
             }
             StreamEvent::Received(stream, bytes) => {
@@ -190,13 +205,16 @@ impl Node for GatewayNode {
 
     fn handle_timeout(&mut self, now: Now) {
         self.clock = now.at;
+        self.close_speechless(now.at);
         self.server.handle_timeout(now.at);
         self.settle(now);
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
         if self.outputs.is_empty() {
-            self.server.poll_timeout()
+            let first = self.links.values().filter_map(|link| link.begins_by).min();
+            let first = first.map(|at| Deadline::new(at, "nothing has come on a link"));
+            Deadline::soonest(first, self.server.poll_timeout())
         } else {
             Some(Deadline::new(self.clock, "something is to be sent"))
         }

@@ -28,6 +28,9 @@ use watch::Watch;
 pub use config::{RelayConfig, SECRET, credential};
 pub use watch::Violation;
 
+/// The most bytes that wait for a client on a stream. What peers send beyond it is dropped, as in production; responses are not.
+const RELAYED_QUEUE_LEN_MAX: usize = 128 * 1024;
+
 /// The first of the ports that relayed addresses have (RFC 8656 §7.2).
 const PORT_MIN: u16 = 49_152;
 /// How many ports are tried before there is none left.
@@ -158,17 +161,27 @@ impl RelayNode {
         if let Ok(to_client) = self.server.handle_peer(relay, peer, data.len(), now.at, &mut prefix) {
             self.watch.relayed(relay.allocation, peer.ip(), now.at);
             let padding = &[0; 3][..usize::from(to_client.padding)];
-            self.send_to_client(&to_client.five_tuple, [prefix.as_slice(), data, padding].concat());
+            let bytes = [prefix.as_slice(), data, padding].concat();
+            self.pass_to_client(&to_client.five_tuple, bytes, |key, bytes| {
+                StreamCommand::SendWithin(key, bytes, RELAYED_QUEUE_LEN_MAX)
+            });
         }
     }
 
     fn send_to_client(&mut self, five_tuple: &FiveTuple, bytes: Vec<u8>) {
+        self.pass_to_client(five_tuple, bytes, StreamCommand::Send);
+    }
+
+    fn pass_to_client(
+        &mut self,
+        five_tuple: &FiveTuple,
+        bytes: Vec<u8>,
+        command: impl Fn(StreamKey, Vec<u8>) -> StreamCommand,
+    ) {
         let (local, remote) = (five_tuple.server, five_tuple.client);
         self.outputs.push_back(match five_tuple.transport {
             Transport::Udp | Transport::Dtls => Output::Datagram(Datagram { local, remote, bytes }),
-            Transport::Tcp | Transport::Tls => {
-                Output::Stream(StreamCommand::Send(StreamKey { local, remote }, bytes))
-            }
+            Transport::Tcp | Transport::Tls => Output::Stream(command(StreamKey { local, remote }, bytes)),
         });
     }
 

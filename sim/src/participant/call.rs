@@ -1,12 +1,13 @@
 //! One connection to the other one, from its offer to its end.
 
 use super::messages::candidate_message;
+use super::speech::Speech;
 use super::streams::{PeerStreams, Wanted};
 use super::talker::{Talker, TalkerEvent, Way};
 use super::{IceTalker, ParticipantConfig, PeerTalker, TCP_PORT, TalkKind};
 use crate::plan::Trickle;
 use crate::tcp::StreamKey;
-use moim_ice::{CandidateProtocol, ConnectionId, ConnectionState, IceServer, LocalAddress, TcpType};
+use moim_ice::{Ask, CandidateProtocol, ConnectionId, ConnectionState, IceServer, LocalAddress, TcpType};
 use moim_signal::id::{ParticipantId, PeerConnectionId};
 use moim_signal::message::ClientMessage;
 use moim_turn::Now;
@@ -50,6 +51,8 @@ pub(super) struct Call {
     wants_restart: bool,
     /// When another connection is to be made instead.
     renew_at: Option<Instant>,
+    /// Whether a connection that is lost stays lost.
+    has_given_up: bool,
     ends_by: Option<Instant>,
     clock: Instant,
 }
@@ -87,14 +90,10 @@ enum Wanting {
 impl Call {
     pub(super) fn new(parts: Parts<'_>, now: Now) -> Self {
         let Parts { config, me, peer, id, port, seed, is_offerer } = parts;
-        let (says, hears) = (word(&me, &id), word(&peer, &id));
+        let speech = Speech::new(word(&me, &id), word(&peer, &id));
         let talker: Box<dyn Talker> = match config.kind {
-            TalkKind::Ice => {
-                Box::new(IceTalker::new(is_offerer, config.relay_only, (says, hears), seed, now))
-            }
-            TalkKind::Peer => {
-                Box::new(PeerTalker::new(is_offerer, config.relay_only, (says, hears), seed, now))
-            }
+            TalkKind::Ice => Box::new(IceTalker::new(is_offerer, config.relay_only, speech, seed, now)),
+            TalkKind::Peer => Box::new(PeerTalker::new(is_offerer, config.relay_only, speech, seed, now)),
         };
         Self {
             peer,
@@ -112,6 +111,7 @@ impl Call {
             restarts: 0,
             wants_restart: false,
             renew_at: None,
+            has_given_up: false,
             ends_by: None,
             clock: now.at,
         }
@@ -234,8 +234,15 @@ impl Call {
         self.is_offerer && !self.was_answered
     }
 
+    /// No restart, and no other connection instead, from now on. What the other one offers is still answered.
+    pub(super) fn give_up(&mut self) {
+        self.has_given_up = true;
+        self.wants_restart = false;
+        (self.restart_at, self.renew_at) = (None, None);
+    }
+
     pub(super) fn fall_silent(&mut self) {
-        self.talker.fall_silent();
+        self.talker.speech_mut().fall_silent();
     }
 
     pub(super) fn talk(&mut self, now: Now) {
@@ -285,7 +292,7 @@ impl Call {
                     lines.push(format!("{state:?} by {:?}", self.talker.path()));
                     self.changed(state, now);
                 }
-                TalkerEvent::Connect { id, local, bind_port, remote, protocol, framing } => {
+                TalkerEvent::Ask(Ask::Connect { id, local, bind_port, remote, protocol, framing }) => {
                     lines.push(format!("connects to {remote} by {protocol:?}"));
                     let port = local.filter(|_| bind_port).map(|local| local.port());
                     let any = || self.addresses.iter().copied().find(|ip| ip.is_ipv4() == remote.is_ipv4());
@@ -297,8 +304,11 @@ impl Call {
                         None => self.talker.connected(id, None, now),
                     }
                 }
-                TalkerEvent::Disconnect { local, remote } => streams.close_between(self.port, local, remote),
-                TalkerEvent::Resolve { id, .. } => self.talker.resolved(id, None, now),
+                TalkerEvent::Ask(Ask::Disconnect { local, remote, .. }) => {
+                    streams.close_between(self.port, local, remote);
+                }
+                TalkerEvent::Ask(Ask::ResolveName { id, .. }) => self.talker.resolved(id, None, now),
+                TalkerEvent::Lost if self.has_given_up => lines.push("lost".to_owned()),
                 TalkerEvent::Lost => {
                     lines.push("lost".to_owned());
                     let patience = if self.is_offerer { RENEW_AFTER } else { RENEW_AFTER + POLITENESS };
@@ -373,6 +383,9 @@ impl Call {
 
     /// A restart is to come by then; one that comes sooner stays.
     fn restart_by(&mut self, at: Instant) {
+        if self.has_given_up {
+            return;
+        }
         self.restart_at = Some(self.restart_at.map_or(at, |earlier| earlier.min(at)));
     }
 
@@ -408,11 +421,7 @@ impl Call {
                 ClientMessage::EndOfCandidates { to, connection, username_fragment: None }
             }
             // Candidates alone are held back or told.
-            TalkerEvent::State(_)
-            | TalkerEvent::Connect { .. }
-            | TalkerEvent::Disconnect { .. }
-            | TalkerEvent::Resolve { .. }
-            | TalkerEvent::Lost => return,
+            TalkerEvent::State(_) | TalkerEvent::Ask(_) | TalkerEvent::Lost => return,
         };
         self.messages.push(message);
     }

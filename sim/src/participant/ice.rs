@@ -1,17 +1,15 @@
 //! An ICE agent alone, and numbered messages by the path it selects.
 
-use super::memory::Memory;
-use super::talker::{Path, Record, Talker, TalkerEvent, Way};
-use super::words::{self, Description, Message};
+use super::speech::Speech;
+use super::talker::{self, Path, Talker, TalkerEvent, Way};
+use super::words::{self, Description};
 use moim_ice::{
-    Agent, Config, ConnectionId, ConnectionState, Event, FailureReason, GatheringState, Handled,
-    IceCredentials, IceRole, IceServer, LocalAddress, NameId, PairState, Prefix, Received, TRANSMIT_LEN_MAX,
-    TransportPolicy,
+    Agent, Config, ConnectionId, ConnectionState, Event, GatheringState, Handled, IceCredentials, IceRole,
+    IceServer, LocalAddress, NameId, Prefix, Received, TRANSMIT_LEN_MAX, TransportPolicy,
 };
 use moim_turn::Now;
 use moim_wire::Deadline;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 /// An ICE agent.
@@ -21,25 +19,14 @@ pub struct IceTalker {
     remote: Option<IceCredentials>,
     /// Whether a restart was offered and not yet answered.
     has_restarted: bool,
-    /// What everything that is said in this connection begins with, here and there.
-    says: u64,
-    hears: u64,
-    record: Record,
-    memory: Memory,
-    is_quiet: bool,
+    speech: Speech,
     data: VecDeque<(Way, Vec<u8>)>,
     events: VecDeque<TalkerEvent>,
 }
 
 impl IceTalker {
-    /// An agent that does nothing yet. `says` and `hears`: what both say begins with.
-    pub fn new(
-        is_offerer: bool,
-        relay_only: bool,
-        (says, hears): (u64, u64),
-        seed: [u8; 32],
-        now: Now,
-    ) -> Self {
+    /// An agent that does nothing yet.
+    pub fn new(is_offerer: bool, relay_only: bool, speech: Speech, seed: [u8; 32], now: Now) -> Self {
         let config = Config {
             role: if is_offerer { IceRole::Controlling } else { IceRole::Controlled },
             policy: if relay_only { TransportPolicy::Relay } else { TransportPolicy::All },
@@ -49,11 +36,7 @@ impl IceTalker {
             agent: Agent::new(config, seed, now.at),
             remote: None,
             has_restarted: false,
-            says,
-            hears,
-            record: Record::default(),
-            memory: Memory::default(),
-            is_quiet: false,
+            speech,
             data: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -78,19 +61,6 @@ impl IceTalker {
         Ok(())
     }
 
-    fn heard(&mut self, bytes: &[u8]) {
-        match Message::read(bytes) {
-            Some(Message { says, number }) if says == self.hears => {
-                if self.memory.is_new(number) {
-                    self.record.received += 1;
-                } else {
-                    self.record.repeated += 1;
-                }
-            }
-            Some(_) | None => self.record.strange += 1,
-        }
-    }
-
     #[expect(clippy::wildcard_enum_match_arm, reason = "what else is told is of no use here, now and later")]
     fn take_events(&mut self) {
         while let Some(event) = self.agent.poll_event() {
@@ -100,11 +70,7 @@ impl IceTalker {
                 }
                 Event::GatheringState(GatheringState::Complete) => TalkerEvent::EndOfCandidates,
                 Event::ConnectionState(state) => TalkerEvent::State(state),
-                Event::ResolveName { id, name } => TalkerEvent::Resolve { id, name },
-                Event::Connect { id, local, bind_port, remote, protocol, framing } => {
-                    TalkerEvent::Connect { id, local, bind_port, remote, protocol, framing }
-                }
-                Event::Disconnect { local, remote, .. } => TalkerEvent::Disconnect { local, remote },
+                Event::Ask(ask) => TalkerEvent::Ask(ask),
                 _ => continue,
             };
             self.events.push_back(event);
@@ -178,7 +144,7 @@ impl Talker for IceTalker {
         match self.agent.handle_input(Received { local, remote, protocol, bytes }, now.at) {
             Handled::Data { path, range } => {
                 let len = range.len();
-                self.heard(&bytes[range]);
+                self.speech.heard(&bytes[range]);
                 self.agent.data_received(path, len, now.at);
             }
             Handled::Taken | Handled::NotForMe | Handled::Dropped(_) => {}
@@ -227,22 +193,18 @@ impl Talker for IceTalker {
     }
 
     fn talk(&mut self, now: Now) {
-        let Some(path) = self.agent.selected().filter(|_| !self.is_quiet) else { return };
+        let Some(path) = self.agent.selected().filter(|_| !self.speech.is_quiet()) else { return };
         let Some(route) = self.agent.route(path).copied() else { return };
-        let message = Message { says: self.says, number: self.record.sent }.write();
+        let message = self.speech.next().write();
         let head = route.prefix.len();
         let mut buffer = vec![0; head + message.len() + Prefix::PADDING_MAX];
         buffer[head..head + message.len()].copy_from_slice(&message);
         let Some(len) = route.prefix.wrap(&mut buffer, message.len()) else { return };
         buffer.truncate(len);
-        self.record.sent += 1;
+        self.speech.sent();
         self.agent.data_sent(path, message.len(), now.at);
         let way = Way { local: route.local, remote: route.remote, protocol: route.protocol };
         self.data.push_back((way, buffer));
-    }
-
-    fn fall_silent(&mut self) {
-        self.is_quiet = true;
     }
 
     fn state(&self) -> ConnectionState {
@@ -255,8 +217,12 @@ impl Talker for IceTalker {
         Some(Path { local: selected.local.kind, remote: selected.remote.kind, protocol: route.protocol })
     }
 
-    fn record(&self) -> &Record {
-        &self.record
+    fn speech(&self) -> &Speech {
+        &self.speech
+    }
+
+    fn speech_mut(&mut self) -> &mut Speech {
+        &mut self.speech
     }
 
     fn holdings(&self) -> Vec<(&'static str, usize)> {
@@ -264,26 +230,7 @@ impl Talker for IceTalker {
     }
 
     fn failure(&self) -> String {
-        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-        for pair in self.agent.pairs() {
-            let what = match pair.state {
-                PairState::Failed(reason) => FailureReason::as_str(reason),
-                PairState::Frozen => "frozen",
-                PairState::Waiting => "waiting",
-                PairState::InProgress => "in progress",
-                PairState::Succeeded => "valid",
-            };
-            *reasons.entry(what).or_default() += 1;
-        }
-        let mut pairs: Vec<_> = self.agent.pairs().collect();
-        pairs.sort_by_key(|pair| Reverse(pair.priority));
-        let pairs = pairs.into_iter().map(|pair| {
-            let [local, remote] = [pair.local, pair.remote].map(words::write_candidate);
-            let (state, sent) = (pair.state, pair.traffic.requests_sent);
-            format!("    {state:?} after {sent} checks: {local} > {remote}")
-        });
-        let pairs: Vec<_> = pairs.collect();
-        format!("{:?}, pairs: {reasons:?}\n{}\n", self.agent.connection_state(), pairs.join("\n"))
+        format!("{:?}, {}", self.agent.connection_state(), talker::describe(self.agent.pairs()))
     }
 
     fn close(&mut self, now: Now) {

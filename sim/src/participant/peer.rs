@@ -1,14 +1,14 @@
 //! A whole peer connection: sound, pictures and data both ways.
 
-use super::memory::Memory;
-use super::talker::{Path, Record, Talker, TalkerEvent, Way};
-use super::words::Message;
+use super::speech::Speech;
+use super::talker::{self, Path, Talker, TalkerEvent, Way};
+use super::words::MESSAGE_LEN;
 use moim_ice::{ConnectionId, ConnectionState, IceServer, LocalAddress, NameId, TransportPolicy};
 use moim_peer::sdp::Direction;
 use moim_peer::sdp::jsep::{SdpType, Transceiver, TransceiverId, TransceiverInit};
 use moim_peer::{
     Certificate, Config, DataChannelEvent, DataChannelId, DataChannelInit, DataMessage, Event, Handled,
-    OutgoingRtp, PeerConnection, PeerConnectionState, Received, Reliability, TRANSMIT_LEN_MAX,
+    OutgoingRtp, Payload, PeerConnection, PeerConnectionState, Received, Reliability, TRANSMIT_LEN_MAX,
 };
 use moim_rtp::ExtensionValues;
 use moim_turn::Now;
@@ -40,73 +40,33 @@ const PICTURE_LEN: usize = 1_000;
 pub struct PeerTalker {
     connection: PeerConnection,
     is_offerer: bool,
-    says: u64,
-    hears: u64,
-    record: Record,
-    memory: Memory,
-    /// The next message of a reliable channel of the other one.
-    expected: u64,
+    speech: Speech,
     channels: BTreeMap<DataChannelId, String>,
     rounds: u64,
-    is_quiet: bool,
     is_closed: bool,
     events: VecDeque<TalkerEvent>,
 }
 
 impl PeerTalker {
     /// A connection that does nothing yet.
-    pub fn new(
-        is_offerer: bool,
-        relay_only: bool,
-        (says, hears): (u64, u64),
-        seed: [u8; 32],
-        now: Now,
-    ) -> Self {
+    pub fn new(is_offerer: bool, relay_only: bool, speech: Speech, seed: [u8; 32], now: Now) -> Self {
         let certificate =
             Certificate::new(CERTIFICATE.to_vec(), KEY.to_vec()).expect("the certificate is a valid one");
         let wall = now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut config = Config::new(certificate, NtpTime::from_unix(wall));
         config.replayable = true;
+        // Drafts are used by one side, by both or by none.
+        (config.snap, config.sped) = (seed[0] & 1 == 0, seed[1] & 1 == 0);
         config.ice.policy = if relay_only { TransportPolicy::Relay } else { TransportPolicy::All };
         let connection = PeerConnection::new(config, seed, now.at).expect("the configuration is a valid one");
         Self {
             connection,
             is_offerer,
-            says,
-            hears,
-            record: Record::default(),
-            memory: Memory::default(),
-            expected: 0,
+            speech,
             channels: BTreeMap::new(),
             rounds: 0,
-            is_quiet: false,
             is_closed: false,
             events: VecDeque::new(),
-        }
-    }
-
-    fn heard(&mut self, bytes: &[u8]) {
-        match Message::read(bytes) {
-            Some(Message { says, number }) if says == self.hears => {
-                if self.memory.is_new(number) {
-                    self.record.received += 1;
-                } else {
-                    self.record.repeated += 1;
-                }
-            }
-            Some(_) | None => self.record.strange += 1,
-        }
-    }
-
-    /// What came by the reliable channel: each message once, whole and in its order.
-    fn heard_reliably(&mut self, bytes: &[u8]) {
-        let is_whole = bytes.iter().skip(super::words::MESSAGE_LEN).all(|byte| *byte == FILLING);
-        match Message::read_beginning(bytes) {
-            Some(Message { says, number }) if says == self.hears && number == self.expected && is_whole => {
-                self.expected += 1;
-                self.record.reliable_received += 1;
-            }
-            Some(_) | None => self.record.reliable_wrong += 1,
         }
     }
 
@@ -128,20 +88,7 @@ impl PeerTalker {
                     self.events.push_back(TalkerEvent::Lost);
                 }
                 Event::DataChannel(event) => self.take_channel_event(event),
-                Event::ResolveName { id, name } => self.events.push_back(TalkerEvent::Resolve { id, name }),
-                Event::Connect { id, local, bind_port, remote, protocol, framing } => {
-                    self.events.push_back(TalkerEvent::Connect {
-                        id,
-                        local,
-                        bind_port,
-                        remote,
-                        protocol,
-                        framing,
-                    });
-                }
-                Event::Disconnect { local, remote, .. } => {
-                    self.events.push_back(TalkerEvent::Disconnect { local, remote });
-                }
+                Event::Ask(ask) => self.events.push_back(TalkerEvent::Ask(ask)),
                 _ => {}
             }
         }
@@ -156,9 +103,12 @@ impl PeerTalker {
             DataChannelEvent::Message(id, message) => {
                 let is_reliable = self.channels.get(&id).is_some_and(|label| label == RELIABLE);
                 match message {
-                    DataMessage::Binary(bytes) if is_reliable => self.heard_reliably(&bytes),
-                    DataMessage::Binary(bytes) => self.heard(&bytes),
-                    DataMessage::Text(_) => self.record.strange += 1,
+                    DataMessage::Binary(bytes) if is_reliable => {
+                        let is_whole = bytes.iter().skip(MESSAGE_LEN).all(|byte| *byte == FILLING);
+                        self.speech.heard_reliably(&bytes, is_whole);
+                    }
+                    DataMessage::Binary(bytes) => self.speech.heard(&bytes),
+                    DataMessage::Text(_) => self.speech.heard_something_strange(),
                 }
             }
             DataChannelEvent::Closed(id) => {
@@ -174,7 +124,7 @@ impl PeerTalker {
         let Some((id, media)) = found.and_then(|found| Some((found.id(), found.media()?))) else { return };
         let Some(codec) = media.send_codecs.first() else { return };
         let (payload_type, clock_rate) = (codec.payload_type, codec.codec.clock_rate);
-        let mut payload = Message { says: self.says, number: self.record.sent }.write();
+        let mut payload = self.speech.next().write();
         if kind == MediaKind::Video {
             payload.resize(PICTURE_LEN, FILLING);
         }
@@ -184,13 +134,13 @@ impl PeerTalker {
             marker: true,
             timestamp: RtpTimestamp(u32::try_from(ticks % (1 << 32)).unwrap_or(0)),
             seq: None,
-            payload: &payload,
+            payload: Payload::Copied(&payload),
             extensions: &ExtensionValues::default(),
             raw: &[],
         };
         // Before the keys are there, and while too much waits, nothing is said.
         if self.connection.send_rtp(id, 0, &packet, now.at).is_ok() {
-            self.record.sent += 1;
+            self.speech.sent();
         }
     }
 
@@ -198,22 +148,23 @@ impl PeerTalker {
         let channel = |label| self.channels.iter().find(|(_, its)| *its == label).map(|(id, _)| *id);
         let (reliable, lossy) = (channel(RELIABLE), channel(LOSSY));
         if let Some(id) = lossy {
-            let message = Message { says: self.says, number: self.record.sent }.write();
+            let message = self.speech.next().write();
             if self.connection.send_binary(id, &message, now.at).is_ok() {
-                self.record.sent += 1;
+                self.speech.sent();
             }
         }
         if let Some(id) = reliable
             && self.rounds.is_multiple_of(RELIABLE_EVERY)
             && self.connection.buffered_amount(id) < BACKLOG_MAX
         {
-            let number = self.record.reliable_sent;
-            let mut message = Message { says: self.says, number }.write();
+            let message = self.speech.next_reliable();
+            let number = message.number;
+            let mut message = message.write();
             if number % LONG_EVERY == LONG_EVERY - 1 {
                 message.resize(LONG_LEN, FILLING);
             }
             if self.connection.send_binary(id, &message, now.at).is_ok() {
-                self.record.reliable_sent += 1;
+                self.speech.sent_reliably();
             }
         }
     }
@@ -323,7 +274,7 @@ impl Talker for PeerTalker {
         match handled {
             Handled::Rtp(received) => {
                 let payload = &bytes[received.payload];
-                self.heard(&payload[..payload.len().min(super::words::MESSAGE_LEN)]);
+                self.speech.heard(&payload[..payload.len().min(MESSAGE_LEN)]);
             }
             Handled::Taken | Handled::NotForMe | Handled::Dropped(_) => {}
         }
@@ -370,15 +321,11 @@ impl Talker for PeerTalker {
 
     fn talk(&mut self, now: Now) {
         self.rounds += 1;
-        if !self.is_quiet {
+        if !self.speech.is_quiet() {
             self.send_media(MediaKind::Audio, now);
             self.send_media(MediaKind::Video, now);
             self.send_data(now);
         }
-    }
-
-    fn fall_silent(&mut self) {
-        self.is_quiet = true;
     }
 
     fn state(&self) -> ConnectionState {
@@ -399,8 +346,12 @@ impl Talker for PeerTalker {
         })
     }
 
-    fn record(&self) -> &Record {
-        &self.record
+    fn speech(&self) -> &Speech {
+        &self.speech
+    }
+
+    fn speech_mut(&mut self) -> &mut Speech {
+        &mut self.speech
     }
 
     fn holdings(&self) -> Vec<(&'static str, usize)> {
@@ -412,12 +363,13 @@ impl Talker for PeerTalker {
         let last: Vec<String> = steps.map(|step| format!("{} {}", step.step, step.detail)).collect();
         let last = &last[last.len().saturating_sub(12)..];
         format!(
-            "{:?}, ICE {:?}, DTLS {:?}, dropped {:?}: {}",
+            "{:?}, ICE {:?}, DTLS {:?}, dropped {:?}: {}\n{}",
             self.connection.connection_state(),
             self.connection.ice_connection_state(),
             self.connection.dtls_state(),
             self.connection.drops(),
-            last.join(" | ")
+            last.join(" | "),
+            talker::describe(self.connection.ice_pairs())
         )
     }
 

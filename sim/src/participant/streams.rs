@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 
 /// The first port that is connected from. Each connection has one of its own.
 const FIRST_PORT: u16 = 50_000;
+/// The most bytes that wait to be sent on a stream. More are dropped, as the native client drops them.
+const BACKLOG_LEN_MAX: usize = 256 * 1024;
 
 /// Streams, and the beginnings of messages that have not come in full.
 #[derive(Debug)]
@@ -76,7 +78,7 @@ impl PeerStreams {
             bytes.extend(header);
         }
         bytes.extend(message);
-        self.commands.push(StreamCommand::Send(key, bytes));
+        self.commands.push(StreamCommand::SendWithin(key, bytes, BACKLOG_LEN_MAX));
     }
 
     pub(super) fn close(&mut self, key: StreamKey) {

@@ -1,16 +1,23 @@
 //! What a participant talks to the other one by: an ICE agent alone, or a whole peer connection.
 
+use super::speech::Speech;
+use super::words;
 use moim_ice::{
-    CandidateKind, ConnectionId, ConnectionState, Framing, IceServer, LocalAddress, NameId, Protocol,
+    Ask, CandidateKind, ConnectionId, ConnectionState, FailureReason, IceServer, LocalAddress, NameId,
+    PairState, PairStats, Protocol,
 };
 use moim_turn::Now;
 use moim_wire::Deadline;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::net::{IpAddr, SocketAddr};
 
 /// A connection in the making, or made: what a participant drives.
 ///
-/// Descriptions and candidates are texts, which only the other one of the same kind has to understand.
+/// Descriptions and candidates are texts, which only the other one of the same kind has to understand. What is said by it is a [`Speech`],
+/// and what it asks of the host passes through as it is. The rest of each kind of talker names the methods of its machine: an agent and a
+/// connection are called alike, but are two types without a trait in common, which nothing but worlds would use.
 pub trait Talker: Debug {
     /// Begins to look for candidates.
     fn gather(&mut self, now: Now);
@@ -75,17 +82,17 @@ pub trait Talker: Debug {
     /// Says something to the other one, if there is a way. Called every so often.
     fn talk(&mut self, now: Now);
 
-    /// From now on nothing is said, and what has been said may arrive.
-    fn fall_silent(&mut self);
-
     /// How far the connection is.
     fn state(&self) -> ConnectionState;
 
     /// By which kinds of candidates it goes, here and there, and by which protocol.
     fn path(&self) -> Option<Path>;
 
-    /// What it has sent and received so far.
-    fn record(&self) -> &Record;
+    /// What it says and hears.
+    fn speech(&self) -> &Speech;
+
+    /// The same, to be told to fall silent.
+    fn speech_mut(&mut self) -> &mut Speech;
 
     /// What may be growing: by name and number, for comparison with what it was.
     fn holdings(&self) -> Vec<(&'static str, usize)>;
@@ -141,68 +148,32 @@ pub enum TalkerEvent {
     EndOfCandidates,
     /// The connection is in another state.
     State(ConnectionState),
-    /// A stream is to be opened.
-    Connect {
-        /// What to answer by.
-        id: ConnectionId,
-        /// From where. The port counts only if `bind_port` is set.
-        local: Option<SocketAddr>,
-        /// Whether from that very port.
-        bind_port: bool,
-        /// Where to.
-        remote: SocketAddr,
-        /// TCP or TLS.
-        protocol: Protocol,
-        /// How messages are told apart.
-        framing: Framing,
-    },
-    /// A stream is to be closed.
-    Disconnect {
-        /// This end, if it is open.
-        local: Option<SocketAddr>,
-        /// The other end.
-        remote: SocketAddr,
-    },
-    /// A name is to be resolved.
-    Resolve {
-        /// What to answer by.
-        id: NameId,
-        /// The name.
-        name: String,
-    },
+    /// A name is to be resolved, or a stream opened or closed.
+    Ask(Ask),
     /// The connection is lost in a way that no restart mends: another one has to be made.
     Lost,
 }
 
-/// What was said and heard.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Messages sent, by anything that may lose them.
-    pub sent: u64,
-    /// Messages that came for the first time.
-    pub received: u64,
-    /// Messages that came again.
-    pub repeated: u64,
-    /// What came and was not said by the other one, or not to this one.
-    pub strange: u64,
-    /// Messages sent by what must not lose any.
-    pub reliable_sent: u64,
-    /// Such messages received, each in its order.
-    pub reliable_received: u64,
-    /// Such messages that came out of order, changed, or twice.
-    pub reliable_wrong: u64,
-}
-
-impl std::ops::AddAssign<&Self> for Record {
-    fn add_assign(&mut self, other: &Self) {
-        let Self { sent, received, repeated, strange, reliable_sent, reliable_received, reliable_wrong } =
-            other;
-        self.sent += sent;
-        self.received += received;
-        self.repeated += repeated;
-        self.strange += strange;
-        self.reliable_sent += reliable_sent;
-        self.reliable_received += reliable_received;
-        self.reliable_wrong += reliable_wrong;
+/// What has become of an agent's pairs, the best first.
+pub(super) fn describe<'a>(pairs: impl Iterator<Item = PairStats<'a>>) -> String {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut pairs: Vec<_> = pairs.collect();
+    for pair in &pairs {
+        let what = match pair.state {
+            PairState::Failed(reason) => FailureReason::as_str(reason),
+            PairState::Frozen => "frozen",
+            PairState::Waiting => "waiting",
+            PairState::InProgress => "in progress",
+            PairState::Succeeded => "valid",
+        };
+        *reasons.entry(what).or_default() += 1;
     }
+    pairs.sort_by_key(|pair| Reverse(pair.priority));
+    let pairs = pairs.into_iter().map(|pair| {
+        let [local, remote] = [pair.local, pair.remote].map(words::write_candidate);
+        let (state, sent) = (pair.state, pair.traffic.requests_sent);
+        format!("    {state:?} after {sent} checks: {local} > {remote}")
+    });
+    let pairs: Vec<_> = pairs.collect();
+    format!("pairs: {reasons:?}\n{}\n", pairs.join("\n"))
 }

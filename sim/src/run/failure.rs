@@ -84,9 +84,9 @@ pub enum Broken {
     #[error("heard {heard:?} while the other one said {said:?}")]
     HeardWhatWasNotSaid {
         /// The record of the one.
-        heard: Record,
+        heard: Box<Record>,
         /// The record of the other.
-        said: Record,
+        said: Box<Record>,
     },
     /// Somebody holds ever more of something.
     #[error("there is too much of {0}")]

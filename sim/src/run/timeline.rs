@@ -1,7 +1,7 @@
 //! When what is done to a world.
 
 use super::Run;
-use crate::network::{FirewallConfig, SegmentId};
+use crate::network::SegmentId;
 use crate::plan::{Disturbance, Event, PEOPLE, Place, Plan, Quality};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -133,8 +133,7 @@ impl Run {
             }
             Action::BlockUdp(index) => {
                 if let Some(gateway) = self.layout.world.network_mut().gateway_mut(site(index)) {
-                    let config = gateway.firewall().config().clone();
-                    gateway.firewall_mut().set_config(FirewallConfig { udp_out: false, ..config });
+                    gateway.firewall_mut().block_udp();
                 }
             }
         }

@@ -109,3 +109,21 @@ fn a_stream_whose_nat_restarts_breaks_off() {
 
     assert_eq!(closed(&town, anna), Some(CloseReason::Reset), "the server sees a stranger");
 }
+
+#[test]
+fn what_may_get_lost_does_not_wait_behind_more_than_it_may() {
+    let mut town = Town::new(1);
+    let (anna, _) = town.neighbour(SegmentId::INTERNET);
+    let (server, _) = town.neighbour(SegmentId::INTERNET);
+    let key = open(&mut town, anna, server, 7);
+
+    // Nothing leaves before the stream is open.
+    for said in [1, 2, 3] {
+        command(&mut town, anna, StreamCommand::SendWithin(key, vec![said; 500], 1_000));
+    }
+    town.world.run_for(Duration::from_secs(1)).unwrap();
+    command(&mut town, anna, StreamCommand::SendWithin(key, vec![4; 500], 1_000));
+    town.world.run_for(Duration::from_secs(1)).unwrap();
+
+    assert_eq!(town.echo(anna).stream_bytes(key), [[1; 500], [2; 500], [4; 500]].concat());
+}

@@ -75,6 +75,14 @@ impl Report {
         self.say(&message, &json!({ "type": "failed", "message": message }))
     }
 
+    /// As much is recorded as may be.
+    pub(super) fn recorded_all(&mut self, bytes_max: u64) -> io::Result<()> {
+        self.say(
+            &format!("nothing more is recorded: the files have {bytes_max} bytes (--record-max)"),
+            &json!({ "type": "recordingFull", "bytesMax": bytes_max }),
+        )
+    }
+
     /// Something happened in the room.
     #[expect(
         clippy::wildcard_enum_match_arm,

@@ -25,7 +25,10 @@ pub(super) async fn hold(
     publications: Vec<Publication>,
 ) -> anyhow::Result<ExitCode> {
     let recorder = match &arguments.record {
-        Some(folder) => Some(Recorder::new(RecorderOptions { folder: folder.clone() })?),
+        Some(folder) => {
+            let bytes_max = arguments.record_max;
+            Some(Recorder::new(RecorderOptions { bytes_max, ..RecorderOptions::new(folder) })?)
+        }
         None => None,
     };
     let mut report = Report::new(arguments.stats);
@@ -38,8 +41,15 @@ pub(super) async fn hold(
         Err(error) => return Err(error.into()),
     };
     report.joined(&arguments.url, &room.state())?;
-    let mut session =
-        Session { arguments, room, recorder, report, playing: JoinSet::new(), has_spoken: false };
+    let mut session = Session {
+        arguments,
+        room,
+        recorder,
+        report,
+        playing: JoinSet::new(),
+        has_spoken: false,
+        is_full: false,
+    };
     session.publish(publications).await?;
     let is_ended = session.follow().await?;
     session.finish(is_ended).await
@@ -53,6 +63,8 @@ struct Session<'a> {
     playing: JoinSet<Result<(), Error>>,
     /// Whether the line that was asked for was said.
     has_spoken: bool,
+    /// Whether it was told that nothing more is recorded.
+    is_full: bool,
 }
 
 impl Session<'_> {
@@ -91,6 +103,7 @@ impl Session<'_> {
                         self.report.measured(&id, self.room.stats(&id).await?);
                     }
                     self.report.tick()?;
+                    self.tell_if_full()?;
                 }
                 Some(played) = self.playing.join_next() => played??,
                 () = until(end) => return Ok(false),
@@ -101,6 +114,15 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Says, once, that the recording has reached its limit.
+    fn tell_if_full(&mut self) -> anyhow::Result<()> {
+        let is_full = self.recorder.as_ref().is_some_and(Recorder::is_full);
+        if is_full && !std::mem::replace(&mut self.is_full, true) {
+            self.report.recorded_all(self.arguments.record_max)?;
+        }
+        Ok(())
     }
 
     /// Returns whether the session is over.

@@ -30,9 +30,28 @@ pub(super) fn parse_bitrate(text: &str) -> Result<Bitrate, String> {
         .ok_or_else(|| "a bitrate is written as 800k or 2M".to_owned())
 }
 
+/// Reads bytes: `500000`, `500M` or `8G`, which are powers of 1,024 as disks are measured by systems.
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let units = [("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1_u64 << 40)];
+    let found = units.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (digits, unit) = found.unwrap_or((text, 1));
+    let number = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
+    number.filter(|bytes| *bytes > 0).ok_or_else(|| "a number of bytes is written as 500M or 8G".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Bitrate, Size, parse_bitrate, parse_size};
+    use super::{Bitrate, Size, parse_bitrate, parse_bytes, parse_size};
+
+    #[test]
+    fn bytes_are_read() {
+        for (text, bytes) in [("17", 17), ("3K", 3_072), ("500M", 524_288_000), ("8G", 8_589_934_592)] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "0", "-1", "1.5G", "G", "99999999999T"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_are_read() {

@@ -41,6 +41,8 @@ impl Transport {
 const RTO: Duration = Duration::from_millis(200);
 /// What comes without being asked for is kept up to so many messages.
 const INBOX_MAX: usize = 1024;
+/// So many fences are remembered, whose answers may come twice.
+const FENCES_MAX: usize = 64;
 
 /// Sends and receives whole messages.
 trait Wire {
@@ -57,6 +59,8 @@ pub(crate) struct Link {
     wire: Box<dyn Wire>,
     transport: Transport,
     inbox: VecDeque<Vec<u8>>,
+    /// The fences that were answered. One that was sent again, as its answer took long, is answered again.
+    fences: VecDeque<TransactionId>,
     patience: Duration,
 }
 
@@ -74,7 +78,8 @@ impl Link {
             Transport::Tls => Box::new(stream::Stream::connect_tls(server, name, patience)?),
             Transport::Dtls => Box::new(dtls::Dtls::connect(server, patience)?),
         };
-        Ok(Self { wire, transport, inbox: VecDeque::new(), patience })
+        let (inbox, fences) = (VecDeque::new(), VecDeque::new());
+        Ok(Self { wire, transport, inbox, fences, patience })
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -99,10 +104,26 @@ impl Link {
 
     /// The next message that was not a response waited for.
     pub(crate) fn receive(&mut self, wait: Duration) -> io::Result<Option<Vec<u8>>> {
-        match self.inbox.pop_front() {
-            Some(message) => Ok(Some(message)),
-            None => self.wire.receive(wait),
+        let end = Instant::now() + wait;
+        let mut left = wait;
+        loop {
+            let next = match self.inbox.pop_front() {
+                Some(message) => Some(message),
+                None => self.wire.receive(left)?,
+            };
+            match next {
+                Some(message) if self.is_of_fence(&message) => {
+                    left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+                }
+                next => return Ok(next),
+            }
         }
+    }
+
+    /// Whether a message is another response to a fence that was answered.
+    fn is_of_fence(&self, message: &[u8]) -> bool {
+        let reply = Reply::new(message.to_vec());
+        reply.is_some_and(|reply| self.fences.iter().any(|id| is_response_to(&reply, *id)))
     }
 
     /// Sends a request, again if need be, and waits for its response.
@@ -142,6 +163,10 @@ impl Link {
     pub(crate) fn next_before_fence(&mut self) -> Result<Option<Vec<u8>>, Verdict> {
         let fence = Draft::request(Method::BINDING);
         self.ask(&fence.plain(), fence.id)?;
+        if self.fences.len() == FENCES_MAX {
+            self.fences.pop_front();
+        }
+        self.fences.push_back(fence.id);
         let wait = self.settling();
         Ok(self.receive(wait)?)
     }

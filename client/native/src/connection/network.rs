@@ -6,6 +6,7 @@ use super::stream::{MessageStream, Opening};
 use moim_ice::{CandidateProtocol, ConnectionId, Framing, LocalAddress, NameId, Protocol, TcpType, Transmit};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use socket2::{SockAddr, SockRef};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,12 +16,15 @@ use std::time::Duration;
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 /// Streams that are open, or being opened, at once.
 const STREAMS_MAX: usize = 64;
 /// Names that are looked up at once.
 const LOOKUPS_MAX: usize = 16;
+/// How long a stream that somebody else has opened may say nothing before it is closed: one that is in use has checks of consent every few
+/// seconds (RFC 7675 §5.1).
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How often to look whether this machine has other addresses.
 const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 /// The port of candidates that only connect (RFC 6544 §4.5).
@@ -146,7 +150,11 @@ impl Network {
         match transmit.protocol {
             Protocol::Udp => {
                 let bound = self.sockets.iter().find(|bound| bound.local == transmit.local);
-                let sent = bound.map(|bound| bound.socket.try_send_to(packet, transmit.remote));
+                // Past Tokio, which refuses what is sent by a new socket until it has heard that there is room: that would be the first
+                // question to every server.
+                let sent = bound.map(|bound| {
+                    SockRef::from(&bound.socket).send_to(packet, &SockAddr::from(transmit.remote))
+                });
                 match sent {
                     Some(Ok(_)) => {}
                     Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -214,6 +222,7 @@ impl Network {
     pub(super) fn poll(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Arrival> {
         while self.watch.poll_tick(context).is_ready() {
             self.look_at_interfaces();
+            self.close_silent_streams();
         }
         if let Some(change) = self.changes.pop() {
             return Poll::Ready(change);
@@ -373,10 +382,25 @@ impl Network {
         }
     }
 
+    /// Closes streams that others have opened, and that keep the place of those who have something to say.
+    fn close_silent_streams(&mut self) {
+        let now = Instant::now();
+        let changes = &mut self.changes;
+        self.streams.retain(|stream| {
+            let is_silent = stream.is_silent(SILENCE_MAX, now);
+            if is_silent {
+                tracing::debug!("a stream that somebody else has opened was silent for long");
+                changes.push(Arrival::Closed { local: stream.local, remote: stream.remote });
+            }
+            !is_silent
+        });
+    }
+
     fn bind(&mut self, address: IpAddr) -> io::Result<()> {
         let preference = preference(address);
+        let mut added = Vec::new();
         let mut add = |address, protocol| {
-            self.changes.push(Arrival::AddressAdded(LocalAddress { address, protocol, preference }));
+            added.push(Arrival::AddressAdded(LocalAddress { address, protocol, preference }));
         };
         // Tokio binds only where it may wait; the operating system does not.
         let socket = std::net::UdpSocket::bind((address, 0))?;
@@ -392,6 +416,11 @@ impl Network {
             self.listeners.push(Listener { local, listener: TcpListener::from_std(listener)? });
         }
         self.sockets.push(BoundSocket { local, socket: UdpSocket::from_std(socket)? });
+        // All of it works, or none of it is told.
+        self.changes.extend(added);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

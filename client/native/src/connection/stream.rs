@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 /// Bytes that may wait to be written. What comes when there are more is dropped, as a datagram would be.
@@ -45,6 +45,8 @@ pub(crate) struct MessageStream {
     /// How much of what came has been given out.
     taken: usize,
     outgoing: Vec<u8>,
+    /// When the other end has said something last, if it is the one that has opened the stream.
+    heard: Option<Instant>,
 }
 
 impl Opening {
@@ -77,7 +79,8 @@ impl MessageStream {
     /// One that a peer has opened.
     pub(crate) fn accepted(tcp: TcpStream, local: SocketAddr, remote: SocketAddr) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
-        Ok(Self::new(local, remote, Protocol::Tcp, Framing::Rfc4571, Box::new(tcp)))
+        let stream = Self::new(local, remote, Protocol::Tcp, Framing::Rfc4571, Box::new(tcp));
+        Ok(Self { heard: Some(Instant::now()), ..stream })
     }
 
     fn new(
@@ -88,13 +91,18 @@ impl MessageStream {
         stream: BoxedStream,
     ) -> Self {
         let (incoming, outgoing) = (Vec::new(), Vec::new());
-        Self { local, remote, protocol, framing, stream, incoming, taken: 0, outgoing }
+        Self { local, remote, protocol, framing, stream, incoming, taken: 0, outgoing, heard: None }
     }
 
     /// Sends a message, now or soon. Returns whether there was room for it.
     pub(crate) fn send(&mut self, message: &[u8]) -> bool {
         self.outgoing.len() + message.len() <= BACKLOG_LEN_MAX
             && push(self.framing, message, &mut self.outgoing)
+    }
+
+    /// Whether the other end has opened the stream, and has not said anything for so long.
+    pub(crate) fn is_silent(&self, time: Duration, now: Instant) -> bool {
+        self.heard.is_some_and(|heard| now.saturating_duration_since(heard) > time)
     }
 
     /// Whether anything waits to be written.
@@ -136,6 +144,9 @@ impl MessageStream {
                 self.taken += end;
                 // An empty message says nothing, and one that does not fit is none that was sent by us or a peer of ours.
                 if len > 0 && len <= buffer.len() {
+                    if let Some(heard) = &mut self.heard {
+                        *heard = Instant::now();
+                    }
                     return Poll::Ready(Ok(len));
                 }
                 continue;

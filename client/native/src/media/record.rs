@@ -1,19 +1,22 @@
 //! Recording what comes to files that players play.
 //!
-//! A participant's camera and microphone go to one WebM file if they are encoded with what WebM holds and both begin within two
+//! A participant's camera and microphone go to one WebM file if they are encoded with what WebM holds and both begin within ten
 //! seconds. Any other track has a file of its own: IVF for VP8, VP9 and AV1, Ogg for Opus, and a bare stream (Annex B) for H.264.
 //! Tracks of a file are aligned by when their first frames came.
 
+mod budget;
 mod file;
 mod participant;
 
 use super::RemoteTrack;
 use crate::error::Error;
+use budget::Budget;
 use moim_media_file::Codec;
 use moim_signal::id::ParticipantId;
 use participant::{Piece, run};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -25,11 +28,24 @@ const PIECES_MAX: usize = 256;
 const NAME_CHARS_MAX: usize = 40;
 const ID_CHARS_MAX: usize = 64;
 
-/// Where to record to.
+/// How much is recorded unless said otherwise: 8 GiB, some hours of a few people. A recording that nobody watches must not fill a disk.
+const BYTES_MAX_USUAL: u64 = 8 << 30;
+
+/// Where to record to, and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderOptions {
     /// The folder. It is made if it is not there.
     pub folder: PathBuf,
+    /// Bytes of all files together, of which each takes 4 KiB beside its frames. Once that many are written, the files are completed, and
+    /// nothing more is recorded.
+    pub bytes_max: u64,
+}
+
+impl RecorderOptions {
+    /// To a folder, and as much as usual: 8 GiB.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), bytes_max: BYTES_MAX_USUAL }
+    }
 }
 
 /// A file that was written.
@@ -49,14 +65,17 @@ pub struct Recording {
 #[derive(Debug)]
 pub struct Recorder {
     options: RecorderOptions,
+    budget: Arc<Budget>,
     participants: BTreeMap<ParticipantId, Writer>,
+    /// Those that write, and those that have written.
+    tasks: Vec<JoinHandle<Result<Vec<Recording>, Error>>>,
 }
 
-/// The task that writes what comes of one participant.
+/// How to reach the task that writes what comes of one participant.
 #[derive(Debug)]
 struct Writer {
-    pieces: mpsc::Sender<Piece>,
-    task: JoinHandle<Result<Vec<Recording>, Error>>,
+    /// It ends with the participant's last track: its thread is one of few.
+    pieces: mpsc::WeakSender<Piece>,
     tracks: usize,
 }
 
@@ -66,22 +85,18 @@ impl Recorder {
         std::fs::create_dir_all(&options.folder).map_err(|error| {
             Error::Media(format!("the folder {} cannot be made: {error}", options.folder.display()))
         })?;
-        Ok(Self { options, participants: BTreeMap::new() })
+        let budget = Arc::new(Budget::new(options.bytes_max));
+        Ok(Self { options, budget, participants: BTreeMap::new(), tasks: Vec::new() })
+    }
+
+    /// Whether as much is recorded as may be, and nothing more will be.
+    pub fn is_full(&self) -> bool {
+        self.budget.is_spent()
     }
 
     /// Records a track until it is gone. `name` is what its participant is called.
     pub fn record(&mut self, mut track: RemoteTrack, name: &str) {
-        let participant = track.participant().clone();
-        let writer = self.participants.entry(participant.clone()).or_insert_with(|| {
-            let (pieces, inbox) = mpsc::channel(PIECES_MAX);
-            let stem = self.options.folder.join(stem(name, &participant));
-            // Disks may be slow, and nothing else is to wait for them.
-            let task = tokio::task::spawn_blocking(move || run(inbox, stem));
-            Writer { pieces, task, tracks: 0 }
-        });
-        let index = writer.tracks;
-        writer.tracks += 1;
-        let pieces = writer.pieces.clone();
+        let (index, pieces) = self.place_of(track.participant().clone(), name);
         tokio::spawn(async move {
             let source = track.description().source;
             if pieces.send(Piece::Begun { index, source }).await.is_err() {
@@ -97,14 +112,31 @@ impl Recorder {
         });
     }
 
+    /// The number of another track of a participant, and where to send what comes of it.
+    fn place_of(&mut self, participant: ParticipantId, name: &str) -> (usize, mpsc::Sender<Piece>) {
+        self.participants.retain(|_, writer| writer.pieces.strong_count() > 0);
+        if let Some(writer) = self.participants.get_mut(&participant)
+            && let Some(pieces) = writer.pieces.upgrade()
+        {
+            writer.tracks += 1;
+            return (writer.tracks - 1, pieces);
+        }
+        let (pieces, inbox) = mpsc::channel(PIECES_MAX);
+        let stem = self.options.folder.join(stem(name, &participant));
+        // Disks may be slow, and nothing else is to wait for them.
+        let budget = Arc::clone(&self.budget);
+        self.tasks.push(tokio::task::spawn_blocking(move || run(inbox, stem, budget)));
+        self.participants.insert(participant, Writer { pieces: pieces.downgrade(), tracks: 1 });
+        (0, pieces)
+    }
+
     /// Waits until the tracks are gone and everything is written. What was written until something failed is there all the same: the
     /// files of the other participants are complete before the first failure is told.
     pub async fn finish(self) -> Result<Vec<Recording>, Error> {
         let mut recordings = Vec::new();
         let mut failed = None;
-        for writer in self.participants.into_values() {
-            drop(writer.pieces);
-            match writer.task.await.map_err(|error| Error::Media(error.to_string())).flatten() {
+        for task in self.tasks {
+            match task.await.map_err(|error| Error::Media(error.to_string())).flatten() {
                 Ok(written) => recordings.extend(written),
                 Err(error) => {
                     failed.get_or_insert(error);
@@ -137,6 +169,8 @@ mod tests {
     use std::fs::File;
     use std::io::BufReader;
     use std::time::{Duration, Instant};
+    use tokio::task::JoinHandle;
+    use tokio::time::timeout;
 
     #[test]
     fn a_name_cannot_lead_out_of_the_folder() {
@@ -149,10 +183,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_is_gone_takes_no_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(RecorderOptions::new(folder.path())).unwrap();
+        for _ in 0..2 {
+            let (kind, source) = (TrackKind::Audio, TrackSource::Other);
+            let description = TrackDescription { id: TrackId::new("t"), kind, source, muted: false };
+            let (track, mut sink) = RemoteTrack::new(ParticipantId::new("p_1"), description);
+            recorder.record(track, "anna");
+            sink.send(packet());
+            drop(sink);
+            timeout(Duration::from_secs(60), async {
+                while !recorder.tasks.iter().all(JoinHandle::is_finished) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            })
+            .await
+            .unwrap();
+        }
+
+        let written: Vec<_> = recorder.finish().await.unwrap();
+        let written: Vec<_> = written.iter().map(|one| one.path.file_name().unwrap().to_owned()).collect();
+        assert_eq!(written, ["anna-p_1-other.ogg", "anna-p_1-other-2.ogg"]);
+    }
+
+    fn packet() -> ReceivedFrame {
+        ReceivedFrame {
+            transceiver: TransceiverId(0),
+            mid: None,
+            codec: Codec::Opus,
+            data: vec![0xFC, 1, 2, 3],
+            timestamp: RtpTimestamp(0),
+            is_key_frame: true,
+            arrived: Instant::now(),
+        }
+    }
+
+    #[tokio::test]
     async fn what_fails_for_one_leaves_the_files_of_others_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let options = RecorderOptions { folder: folder.path().to_owned() };
-        let mut recorder = Recorder::new(options).unwrap();
+        let mut recorder = Recorder::new(RecorderOptions::new(folder.path())).unwrap();
         // There is no name left for the first one.
         for number in 1..=1_000 {
             let number = if number == 1 { String::new() } else { format!("-{number}") };
@@ -167,23 +237,19 @@ mod tests {
             sinks.push(sink);
         }
         for sink in &mut sinks {
-            sink.send(ReceivedFrame {
-                transceiver: TransceiverId(0),
-                mid: None,
-                codec: Codec::Opus,
-                data: vec![0xFC, 1, 2, 3],
-                timestamp: RtpTimestamp(0),
-                is_key_frame: true,
-                arrived: Instant::now(),
-            });
+            sink.send(packet());
         }
         let other = sinks.pop();
         drop(sinks);
-        // What takes longer to come to its end is waited for, too.
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            drop(other);
-        });
+        // The one who has failed has ended; what takes longer to come to its end is waited for, too.
+        timeout(Duration::from_secs(60), async {
+            while !recorder.tasks[0].is_finished() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap();
+        tokio::spawn(async move { drop(other) });
 
         assert!(recorder.finish().await.is_err());
 

@@ -3,7 +3,7 @@
 use super::Found;
 use crate::error::SignalError;
 use crate::room::random_hex;
-use crate::signal::{SessionEvent, SignalSession};
+use crate::signal::{SessionEvent, SignalSession, Transport};
 use crate::url::{RoomUrl, ServerUrl};
 use moim_signal::id::RoomName;
 use moim_signal::message::{ClientMessage, IceServer, ServerMessage};
@@ -20,7 +20,7 @@ pub(super) async fn begin(
     tls: Arc<ClientConfig>,
 ) -> Found<SignalSession> {
     let token = room.and_then(|room| room.token.clone());
-    let mut session = SignalSession::to(server, token, tls);
+    let mut session = SignalSession::to(server, token, tls, &[Transport::WebSocket]);
     match session.next().await {
         Some(SessionEvent::Begun(_)) => Ok(("welcome".to_owned(), session)),
         Some(SessionEvent::Ended(error)) => Err(error.to_string()),

@@ -85,6 +85,8 @@ pub(super) struct Attempt {
     is_ignoring_offer: bool,
     /// The ICE generation of the other side's description that was taken last.
     remote_generation: Option<String>,
+    /// The ICE generation of what this side described last.
+    local_generation: Option<String>,
     /// The ICE generation whose end has been told.
     complete_generation: Option<String>,
     /// What is to be told before anything else happens.
@@ -98,6 +100,7 @@ impl Attempt {
             network: options.settings.network.clone(),
             certificate: options.settings.certificate.clone(),
             relay_only: options.settings.relay_only,
+            drafts: options.settings.drafts,
             servers: options.servers.clone(),
         })?;
         let peer = connection.peer_mut();
@@ -129,6 +132,7 @@ impl Attempt {
             is_negotiated: false,
             is_ignoring_offer: false,
             remote_generation: None,
+            local_generation: None,
             complete_generation: None,
             events: VecDeque::new(),
         })
@@ -336,6 +340,10 @@ impl Attempt {
     fn trickle(&mut self, found: TrickleCandidate) -> Option<AttemptEvent> {
         let (to, connection) = (self.options.to.clone(), self.options.id.clone());
         let TrickleCandidate { candidate, mid, mline_index, ufrag } = found;
+        // Nothing can be made of a candidate before the description that it belongs to; and that will have it.
+        if self.local_generation.as_ref() != Some(&ufrag) {
+            return None;
+        }
         if candidate.is_empty() {
             if self.complete_generation.as_ref() == Some(&ufrag) {
                 return None;
@@ -365,9 +373,10 @@ impl Attempt {
         self.receiving = named.collect();
     }
 
-    /// What to say of our own sections in an offer or answer.
-    fn describe(&self) -> Vec<MidTrack> {
+    /// What to say of our own sections in an offer or answer that is set.
+    fn describe(&mut self) -> Vec<MidTrack> {
         let peer = self.connection.peer();
+        self.local_generation = Some(peer.ice_ufrag().to_owned());
         let sections = self.sending.iter().filter_map(|(track, transceiver)| {
             let mid = peer.transceiver(*transceiver)?.mid()?;
             Some(MidTrack { mid: mid.to_string(), track: track.clone() })
@@ -434,3 +443,6 @@ impl Attempt {
         free.map(Transceiver::id)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

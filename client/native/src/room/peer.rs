@@ -189,9 +189,13 @@ pub(super) struct Peer {
 impl Peer {
     /// Waits for the other side's offer, or begins, in a task of its own, until the sender of commands is dropped.
     pub(super) fn spawn(options: PeerOptions, commands: mpsc::Receiver<PeerCommand>) {
+        tokio::spawn(Self::new(options, commands).run());
+    }
+
+    fn new(options: PeerOptions, commands: mpsc::Receiver<PeerCommand>) -> Self {
         let (deliveries, frames) = mpsc::channel(FRAMES_MAX);
         let leads = options.begins;
-        let peer = Self {
+        Self {
             options,
             commands,
             frames,
@@ -209,8 +213,7 @@ impl Peer {
             was_connected: false,
             path: None,
             timer: None,
-        };
-        tokio::spawn(peer.run());
+        }
     }
 
     async fn run(mut self) {
@@ -435,14 +438,15 @@ impl Peer {
         self.failures += 1;
         if self.failures > ATTEMPTS_MAX {
             tracing::warn!(attempts = ATTEMPTS_MAX, "no connection to a participant");
-            self.attempt = None;
+            self.retire();
             self.handle_state(PeerConnectionState::Closed);
             return;
         }
         self.replace(super::random_id(), true);
     }
 
-    fn replace(&mut self, id: PeerConnectionId, is_initiator: bool) {
+    /// Drops the attempt at hand for good: what the other side still says about it, be it an offer, is about nothing.
+    fn retire(&mut self) {
         if let Some(before) = self.attempt.take() {
             if self.retired.len() == RETIRED_MAX {
                 self.retired.pop_front();
@@ -454,8 +458,12 @@ impl Peer {
         self.was_connected = false;
         self.path = None;
         self.target = None;
-        // What still waits is about the attempt before.
+        // What still waits is about that attempt.
         self.outgoing.clear();
+    }
+
+    fn replace(&mut self, id: PeerConnectionId, is_initiator: bool) {
+        self.retire();
         let options = AttemptOptions {
             id,
             to: self.options.remote.clone(),
@@ -541,24 +549,4 @@ async fn time_up(timer: &mut Option<(Instant, Then)>) -> Then {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Control, ParticipantId, PeerConnectionState, PeerReport, reports};
-
-    #[tokio::test]
-    async fn a_flood_of_one_leaves_word_of_others() {
-        let (reports, mut reported) = reports(4);
-        let (flooding, other) = (ParticipantId::new("p_1"), ParticipantId::new("p_2"));
-        for _ in 0..100 {
-            reports.send(&flooding, PeerReport::Control(Control::ChatReceived { id: "1".into() }));
-        }
-
-        reports.send(&other, PeerReport::State(PeerConnectionState::Connected));
-
-        let first = reported.recv().await;
-        assert!(
-            matches!(&first, Some((from, PeerReport::State(PeerConnectionState::Connected))) if *from == other),
-            "{first:?}"
-        );
-        assert!(matches!(reported.recv().await, Some((from, PeerReport::Control(_))) if from == flooding));
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use super::peer::{
 use super::state::RoomState;
 use super::{ChatLine, ConnectionSettings, RoomEvent, random_hex};
 use crate::connection::IceServers;
-use crate::error::{Error, SignalError};
+use crate::error::{Error, JoinStep, SignalError};
 use crate::media::{LocalTrack, RemoteTrack};
 use crate::signal::{SessionEvent, SignalSender, SignalSession};
 use moim_signal::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId};
@@ -32,6 +32,8 @@ const REPORTS_MAX: usize = 512;
 const REMOTES_MAX: usize = 256;
 /// Tracks of one participant that count.
 const TRACKS_MAX: usize = 64;
+/// How long joining may take, from the first packet to the server on.
+const JOIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// The least time between two requests for fresh credentials: a server that hands out short ones is not pestered.
 const REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(10);
 
@@ -63,7 +65,9 @@ pub(super) struct TaskOptions {
     pub(super) ready: Ready,
 }
 
-type Ready = oneshot::Sender<Result<watch::Receiver<RoomState>, Error>>;
+/// What comes of joining: the room as it is, from then on.
+type Joined = Result<watch::Receiver<RoomState>, Error>;
+type Ready = oneshot::Sender<Joined>;
 
 /// Somebody else in the room.
 struct Remote {
@@ -87,6 +91,8 @@ pub(super) struct Task {
     limits: Option<SignalLimits>,
     state: Option<watch::Sender<RoomState>>,
     ready: Option<Ready>,
+    /// When joining for the first time is given up.
+    join_due: Option<Instant>,
     chat: Chat,
     media: watch::Sender<Vec<LocalTrack>>,
     servers: watch::Sender<IceServers>,
@@ -116,6 +122,7 @@ impl Task {
             limits: None,
             state: None,
             ready,
+            join_due: Some(Instant::now() + JOIN_TIME_MAX),
             chat: Chat::default(),
             media: watch::Sender::new(Vec::new()),
             servers: watch::Sender::new(IceServers::default()),
@@ -146,6 +153,7 @@ impl Task {
                 },
                 Some((from, report)) = reported.recv() => self.handle_report(from, report).await,
                 Some(answer) = answered.recv() => self.handle_answer(answer).await,
+                () = until(self.join_due) => self.end(self.join_timed_out()).await,
                 () = until(chat_due) => {
                     self.relay_overdue();
                     true
@@ -200,6 +208,17 @@ impl Task {
                 Err(error) => drop(answers.send(Answer::JoinRefused(error)).await),
             }
         });
+    }
+
+    fn join_timed_out(&self) -> SignalError {
+        let missing = if self.limits.is_none() {
+            JoinStep::Welcome
+        } else if *self.online.borrow() {
+            JoinStep::Joined
+        } else {
+            JoinStep::Link
+        };
+        SignalError::JoinTimedOut { missing, waited: JOIN_TIME_MAX }
     }
 
     async fn handle_message(&mut self, message: ServerMessage) -> GoOn {
@@ -259,6 +278,7 @@ impl Task {
             }
         }
         self.show();
+        self.join_due = None;
         if let (Some(ready), Some(state)) = (self.ready.take(), &self.state)
             && ready.send(Ok(state.subscribe())).is_err()
         {
@@ -558,3 +578,6 @@ async fn until(due: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

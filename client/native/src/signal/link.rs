@@ -1,16 +1,15 @@
-//! One transport connection: a WebSocket, with one text message per frame.
+//! One transport connection: a WebSocket, or an event stream with POSTs (docs/protocol.md, "Links").
 
-use crate::stream::BoxedStream;
-use futures_util::{SinkExt as _, StreamExt as _};
+mod event_stream;
+mod events;
+mod websocket;
+
+use super::session::Connect;
+use events::EventsLink;
 use moim_signal::message::{ClientFrame, ServerFrame, ServerMessage};
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{self, Message};
+use websocket::WebSocketLink;
 
 /// The longest frame that is taken from a server.
 const FRAME_LEN_MAX: usize = 1 << 20;
@@ -18,6 +17,14 @@ const FRAME_LEN_MAX: usize = 1 << 20;
 const SEND_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long closing may take.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// A kind of link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    WebSocket,
+    /// Server-sent events and POSTs, where no WebSocket gets through.
+    Events,
+}
 
 /// What a server sends. Frames and messages that are not known are passed over, so that servers can say more later.
 #[derive(Debug)]
@@ -29,63 +36,60 @@ pub(super) enum Incoming {
 }
 
 /// A link, on which frames go both ways.
-pub(super) struct Link {
-    socket: WebSocketStream<BoxedStream>,
+pub(super) enum Link {
+    WebSocket(Box<WebSocketLink>),
+    Events(Box<EventsLink>),
 }
 
 impl Link {
-    /// Opens a WebSocket over `stream`. The reason in words if that fails.
-    pub(super) async fn open(authority: &str, stream: BoxedStream) -> Result<Self, String> {
-        let request = format!("wss://{authority}/signal/v1/ws");
-        let request = request.into_client_request().map_err(|error| error.to_string())?;
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(FRAME_LEN_MAX))
-            .max_frame_size(Some(FRAME_LEN_MAX));
-        let opened = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await;
-        let (socket, _) = opened.map_err(|error| format!("the WebSocket was not opened: {error}"))?;
-        Ok(Self { socket })
-    }
-
-    /// Sends a frame.
-    pub(super) async fn send(&mut self, frame: &ClientFrame) -> Result<(), String> {
-        let text = serde_json::to_string(frame).map_err(|error| error.to_string())?;
-        let sent = timeout(SEND_TIME_MAX, self.socket.send(Message::text(text))).await;
-        sent.map_err(|_| "the server does not read".to_owned())?.map_err(|error| error.to_string())
-    }
-
-    /// The next frame that means something. Nothing is lost if this is not awaited to its end.
-    pub(super) async fn receive(&mut self) -> Result<Incoming, String> {
-        loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    if let Some(incoming) = parse(&text) {
-                        return Ok(incoming);
-                    }
-                    tracing::debug!("a frame that is not known was passed over");
-                }
-                Some(Ok(Message::Close(frame))) => {
-                    let code = frame.map_or(1005, |frame| u16::from(frame.code));
-                    return Err(format!("the server closed the WebSocket ({code})"));
-                }
-                // Pings are answered by the library.
-                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Err(error)) => return Err(error.to_string()),
-                None => return Err("the connection ended".to_owned()),
+    /// Opens a link by streams to the server, and says `hello` on it. The reason in words if that fails.
+    pub(super) async fn open(
+        transport: Transport,
+        authority: &str,
+        connect: &Connect,
+        hello: &ClientFrame,
+    ) -> Result<Self, String> {
+        let stream = connect().await.map_err(|error| error.to_string())?;
+        match transport {
+            Transport::WebSocket => {
+                let mut link = WebSocketLink::open(authority, stream).await?;
+                link.send(hello).await?;
+                Ok(Self::WebSocket(Box::new(link)))
+            }
+            Transport::Events => {
+                Ok(Self::Events(Box::new(EventsLink::open(authority, stream, hello).await?)))
             }
         }
     }
 
-    /// Closes it. `is_leaving`: the session is to end with it (docs/protocol.md, "Links").
-    pub(super) async fn close(mut self, is_leaving: bool) {
-        let code = if is_leaving { CloseCode::Away } else { CloseCode::Normal };
-        let goodbye = async {
-            self.socket.close(Some(CloseFrame { code, reason: "".into() })).await?;
-            // Until the other side has answered, what was sent may not have arrived.
-            while self.socket.next().await.transpose()?.is_some() {}
-            Ok::<(), tungstenite::Error>(())
-        };
-        // Whether it does answer does not matter any more.
-        let _ = timeout(CLOSE_TIME_MAX, goodbye).await;
+    /// Sends a frame. `connect` is for links that have no stream of their own for that.
+    pub(super) async fn send(&mut self, frame: &ClientFrame, connect: &Connect) -> Result<(), String> {
+        match self {
+            Self::WebSocket(link) => link.send(frame).await,
+            Self::Events(link) => link.send(frame, connect).await,
+        }
+    }
+
+    /// The next frame that means something. Nothing is lost if this is not awaited to its end.
+    pub(super) async fn receive(&mut self) -> Result<Incoming, String> {
+        match self {
+            Self::WebSocket(link) => link.receive().await,
+            Self::Events(link) => link.receive().await,
+        }
+    }
+
+    /// Closes it. `is_leaving`: the session is to end with it; if the link has no word for that, it was said before.
+    pub(super) async fn close(self, is_leaving: bool) {
+        match self {
+            Self::WebSocket(link) => link.close(is_leaving).await,
+            // The end of the response says it.
+            Self::Events(_) => {}
+        }
+    }
+
+    /// Whether closing it cannot say that the session is to end with it.
+    pub(super) fn has_no_goodbye(&self) -> bool {
+        matches!(self, Self::Events(_))
     }
 }
 

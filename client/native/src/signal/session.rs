@@ -1,5 +1,5 @@
 use super::backoff::backoff;
-use super::link::{Incoming, Link};
+use super::link::{Incoming, Link, Transport};
 use super::outbox::{Done, Outbox};
 use crate::error::SignalError;
 use crate::stream::{BoxedStream, connect_https};
@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 
@@ -33,10 +34,13 @@ const ACK_DELAY: Duration = Duration::from_millis(200);
 const ACK_COUNT_MAX: u32 = 32;
 /// How long to go on trying to reach the server again.
 const RECONNECT_TIME_MAX: Duration = Duration::from_secs(600);
+/// While reconnecting, every so many attempts the other kind of link is tried.
+const ALTERNATE_EVERY: u32 = 3;
 /// Requests that may wait for the session's task.
 const REQUESTS_MAX: usize = 64;
-/// Events that may wait for whoever holds the session. Beyond, the server waits.
-const EVENTS_MAX: usize = 64;
+/// Events that may wait for whoever holds the session: more than a server keeps for a client that does not read. Beyond, the session
+/// ends. Waiting instead would keep acknowledgements from those who wait for them before they listen.
+pub(super) const EVENTS_MAX: usize = 1_024;
 
 /// What a session needs.
 pub(crate) struct SessionOptions {
@@ -46,7 +50,12 @@ pub(crate) struct SessionOptions {
     pub(crate) token: Option<String>,
     /// Opens a stream to the server.
     pub(crate) connect: Connect,
+    /// The kinds of link to try, in this order.
+    pub(crate) transports: &'static [Transport],
 }
+
+/// Every kind of link, the better first.
+pub(crate) const TRANSPORTS: &[Transport] = &[Transport::WebSocket, Transport::Events];
 
 /// Opens a stream to the server, as often as it is asked to.
 pub(crate) type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<BoxedStream>> + Send + Sync>;
@@ -85,14 +94,19 @@ struct Request {
 pub(crate) struct SignalSender(mpsc::WeakSender<Request>);
 
 impl SignalSession {
-    /// Begins a session with a server. Whether it succeeds is its first event.
-    pub(crate) fn to(server: &ServerUrl, token: Option<String>, tls: Arc<ClientConfig>) -> Self {
+    /// Begins a session with a server, by one of these kinds of link. Whether it succeeds is its first event.
+    pub(crate) fn to(
+        server: &ServerUrl,
+        token: Option<String>,
+        tls: Arc<ClientConfig>,
+        transports: &'static [Transport],
+    ) -> Self {
         let (authority, server) = (server.authority(), server.clone());
         let connect: Connect = Box::new(move || {
             let (server, tls) = (server.clone(), Arc::clone(&tls));
             Box::pin(async move { connect_https(&server, &tls).await })
         });
-        Self::begin(SessionOptions { authority, token, connect })
+        Self::begin(SessionOptions { authority, token, connect, transports })
     }
 
     /// Begins a session. Whether it succeeds is its first event.
@@ -109,6 +123,7 @@ impl SignalSession {
             identity: None,
             received: 0,
             acknowledged: 0,
+            transport: 0,
         };
         tokio::spawn(task.run());
         Self { requests, checks, events }
@@ -171,6 +186,8 @@ enum LinkEnd {
     Refused(SignalError),
     /// Nobody holds the session any more.
     Dropped,
+    /// Whoever holds it does not listen.
+    Unheard,
 }
 
 struct Task {
@@ -184,6 +201,8 @@ struct Task {
     /// The last server message received, and the last one acknowledged.
     received: u32,
     acknowledged: u32,
+    /// Which kind of link worked last.
+    transport: usize,
 }
 
 /// A link that was welcomed.
@@ -197,7 +216,7 @@ impl Task {
         let mut attempt = 0;
         let mut lost_at = None;
         loop {
-            let end = match self.open().await {
+            let end = match self.open(attempt).await {
                 Ok(welcomed) => {
                     (attempt, lost_at) = (0, None);
                     self.drive(welcomed).await
@@ -206,16 +225,19 @@ impl Task {
             };
             let reason = match end {
                 LinkEnd::Lost(reason) => reason,
-                LinkEnd::Refused(error) => return self.end(error).await,
-                LinkEnd::Dropped => return,
+                end @ (LinkEnd::Refused(_) | LinkEnd::Dropped | LinkEnd::Unheard) => {
+                    return self.over(end).await;
+                }
             };
             let server = self.options.authority.clone();
             let unreachable = SignalError::Unreachable { server, reason: reason.clone() };
             if self.identity.is_none() {
                 return self.end(unreachable).await;
             }
-            if lost_at.is_none() && !self.tell(SessionEvent::Interrupted(reason)).await {
-                return;
+            if lost_at.is_none()
+                && let Err(end) = self.tell(SessionEvent::Interrupted(reason))
+            {
+                return self.over(end).await;
             }
             let now = Instant::now();
             if now.duration_since(*lost_at.get_or_insert(now)) > RECONNECT_TIME_MAX {
@@ -231,8 +253,28 @@ impl Task {
         }
     }
 
-    /// Opens a link and says `hello` on it.
-    async fn open(&mut self) -> Result<Welcomed, LinkEnd> {
+    /// Opens a link and says `hello` on it: for the first time by each kind of link until one works, and later by the one that did, or
+    /// now and then by another.
+    async fn open(&mut self, attempt: u32) -> Result<Welcomed, LinkEnd> {
+        let count = self.options.transports.len();
+        let is_first = self.identity.is_none();
+        let turn = usize::from(!is_first && attempt % ALTERNATE_EVERY == ALTERNATE_EVERY - 1);
+        let mut reasons = Vec::new();
+        for offset in turn..if is_first { count } else { turn + 1 } {
+            let index = (self.transport + offset) % count;
+            match self.open_by(self.options.transports[index]).await {
+                Err(LinkEnd::Lost(reason)) if !reasons.contains(&reason) => reasons.push(reason),
+                Err(LinkEnd::Lost(_)) => {}
+                opened => {
+                    self.transport = index;
+                    return opened;
+                }
+            }
+        }
+        Err(LinkEnd::Lost(reasons.join("; then, without a WebSocket: ")))
+    }
+
+    async fn open_by(&mut self, transport: Transport) -> Result<Welcomed, LinkEnd> {
         let hello = ClientFrame::Hello(Hello {
             version: PROTOCOL_VERSION,
             client: Some(CLIENT.to_owned()),
@@ -243,10 +285,9 @@ impl Task {
                 ack: self.received,
             }),
         });
+        let SessionOptions { authority, connect, .. } = &self.options;
         let opening = async {
-            let stream = (self.options.connect)().await.map_err(|error| error.to_string())?;
-            let mut link = Link::open(&self.options.authority, stream).await?;
-            link.send(&hello).await?;
+            let mut link = Link::open(transport, authority, connect, &hello).await?;
             loop {
                 // Whatever comes before the welcome belongs to nothing.
                 if let Incoming::Frame(frame) = link.receive().await?
@@ -286,9 +327,7 @@ impl Task {
             self.outbox.reset(&SignalError::Lost);
             SessionEvent::Begun(limits)
         };
-        if !self.tell(event).await {
-            return Err(LinkEnd::Dropped);
-        }
+        self.tell(event)?;
         Ok(Duration::from_millis(u64::from(heartbeat_ms.max(1))))
     }
 
@@ -297,7 +336,12 @@ impl Task {
         let Welcomed { mut link, heartbeat } = welcomed;
         let Err(end) = self.exchange(&mut link, heartbeat).await;
         match end {
-            LinkEnd::Dropped => link.close(true).await,
+            LinkEnd::Dropped | LinkEnd::Unheard => {
+                if link.has_no_goodbye() {
+                    self.leave(&mut link).await;
+                }
+                link.close(true).await;
+            }
             // It may be the network that is gone: nothing that is sent now may matter.
             LinkEnd::Lost(_) => drop(link),
             LinkEnd::Refused(_) => link.close(false).await,
@@ -313,7 +357,7 @@ impl Task {
         loop {
             tokio::select! {
                 incoming = link.receive() => {
-                    if self.handle(incoming.map_err(LinkEnd::Lost)?).await? {
+                    if self.handle(incoming.map_err(LinkEnd::Lost)?)? {
                         pong_due = None;
                     }
                     if self.received.wrapping_sub(self.acknowledged) >= ACK_COUNT_MAX {
@@ -351,9 +395,9 @@ impl Task {
     }
 
     /// Returns whether this was the answer to a ping.
-    async fn handle(&mut self, incoming: Incoming) -> Result<bool, LinkEnd> {
+    fn handle(&mut self, incoming: Incoming) -> Result<bool, LinkEnd> {
         match incoming {
-            Incoming::Message { seq, ack, body } => self.handle_message(seq, ack, body).await.map(|()| false),
+            Incoming::Message { seq, ack, body } => self.handle_message(seq, ack, body).map(|()| false),
             Incoming::Frame(frame) => match *frame {
                 ServerFrame::Pong { ack } => {
                     self.outbox.acknowledge(ack);
@@ -374,7 +418,7 @@ impl Task {
         }
     }
 
-    async fn handle_message(
+    fn handle_message(
         &mut self,
         seq: u32,
         ack: u32,
@@ -395,32 +439,49 @@ impl Task {
             return Ok(());
         }
         self.received = seq;
-        match body {
-            Some(body) => {
-                if self.tell(SessionEvent::Message(body)).await {
-                    Ok(())
-                } else {
-                    Err(LinkEnd::Dropped)
-                }
-            }
-            None => Ok(()),
+        body.map_or(Ok(()), |body| self.tell(SessionEvent::Message(body)))
+    }
+
+    /// Says on a link that has no goodbye that the session is over.
+    async fn leave(&mut self, link: &mut Link) {
+        if let Some(seq) = self.outbox.add(ClientMessage::Leave, None) {
+            let leave = self.send(link, |ack| ClientFrame::Message { seq, ack, body: ClientMessage::Leave });
+            // If the server cannot be reached, it finds out by itself. Nobody waits for this.
+            let _ = leave.await;
         }
     }
 
     /// Sends a frame, which acknowledges what was received.
     async fn send(&mut self, link: &mut Link, frame: impl FnOnce(u32) -> ClientFrame) -> Result<(), String> {
         self.acknowledged = self.received;
-        link.send(&frame(self.received)).await
+        link.send(&frame(self.received), &self.options.connect).await
     }
 
-    /// Returns whether anybody still listens.
-    async fn tell(&self, event: SessionEvent) -> bool {
-        self.events.send(event).await.is_ok()
+    /// Tells whoever holds the session. An error: nobody does, or does not listen.
+    fn tell(&self, event: SessionEvent) -> Result<(), LinkEnd> {
+        self.events.try_send(event).map_err(|refused| match refused {
+            TrySendError::Full(_) => LinkEnd::Unheard,
+            TrySendError::Closed(_) => LinkEnd::Dropped,
+        })
     }
 
-    async fn end(mut self, error: SignalError) {
-        self.outbox.reset(&error);
-        self.tell(SessionEvent::Ended(error)).await;
+    /// There will be no other link.
+    async fn over(self, end: LinkEnd) {
+        match end {
+            LinkEnd::Refused(error) => self.end(error).await,
+            LinkEnd::Unheard => self.end(SignalError::Unheard(EVENTS_MAX)).await,
+            // Nobody is there to be told.
+            LinkEnd::Dropped | LinkEnd::Lost(_) => {}
+        }
+    }
+
+    async fn end(self, error: SignalError) {
+        let Self { requests, events, mut outbox, .. } = self;
+        outbox.reset(&error);
+        // Whoever asks from now on is told so at once, and not when what happened before was heard.
+        drop(requests);
+        // Nobody may be there any more to hear of it.
+        let _ = events.send(SessionEvent::Ended(error)).await;
     }
 }
 

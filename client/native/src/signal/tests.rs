@@ -1,81 +1,10 @@
-use super::session::{Connect, SessionOptions};
+use super::session::EVENTS_MAX;
+use super::testing::{PATIENCE, Server};
 use super::{SessionEvent, SignalSession};
 use crate::error::SignalError;
-use futures_util::{SinkExt as _, StreamExt as _};
 use moim_signal::message::{ClientMessage, ErrorCode, ServerMessage};
-use serde_json::{Value, json};
-use std::io;
-use std::time::Duration;
-use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use serde_json::json;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{WebSocketStream, accept_async};
-
-/// Long enough for anything; nothing waits that long unless it has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A server that does as it is told.
-struct Server {
-    links: mpsc::Receiver<DuplexStream>,
-}
-
-/// One link to it.
-struct Link(WebSocketStream<DuplexStream>);
-
-impl Server {
-    fn with_client() -> (Self, SignalSession) {
-        let (opened, links) = mpsc::channel(8);
-        let connect: Connect = Box::new(move || {
-            let opened = opened.clone();
-            Box::pin(async move {
-                let (ours, theirs) = tokio::io::duplex(1 << 16);
-                opened.send(theirs).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
-                Ok(Box::new(ours) as _)
-            })
-        });
-        let options = SessionOptions { authority: "server.test".into(), token: Some("t".into()), connect };
-        (Self { links }, SignalSession::begin(options))
-    }
-
-    /// The next link, and the `hello` on it.
-    async fn link(&mut self) -> (Link, Value) {
-        let stream = timeout(PATIENCE, self.links.recv()).await.unwrap().unwrap();
-        let mut link = Link(accept_async(stream).await.unwrap());
-        let hello = link.receive().await;
-        (link, hello)
-    }
-}
-
-impl Link {
-    async fn send(&mut self, frame: Value) {
-        self.0.send(Message::text(frame.to_string())).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Value {
-        loop {
-            match timeout(PATIENCE, self.0.next()).await.unwrap().unwrap().unwrap() {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Close(close) => return json!({ "closed": close.map(|close| u16::from(close.code)) }),
-                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-            }
-        }
-    }
-
-    async fn welcome(&mut self, is_resumed: bool, ack: u32) {
-        let limits = json!({ "frameLenMax": 65_536, "nameLenMax": 64, "metadataLenMax": 4_096, "chatLenMax": 8_192,
-            "tracksMax": 8 });
-        self.send(
-            json!({ "type": "welcome", "session": "s_1", "secret": "psst", "resumed": is_resumed, "ack": ack,
-            "heartbeatMs": 10_000, "resumeWindowMs": 30_000, "open": true, "limits": limits }),
-        )
-        .await;
-    }
-
-    async fn message(&mut self, seq: u32, ack: u32, body: Value) {
-        self.send(json!({ "type": "message", "seq": seq, "ack": ack, "body": body })).await;
-    }
-}
 
 async fn next(session: &mut SignalSession) -> SessionEvent {
     timeout(PATIENCE, session.next()).await.unwrap().unwrap()
@@ -234,4 +163,31 @@ async fn a_server_that_does_not_answer_pings_is_given_up() {
 
     assert_eq!(link.receive().await["type"], "ping");
     assert!(matches!(next(&mut session).await, SessionEvent::Interrupted(_)));
+}
+
+/// What is not heard yet keeps nobody from being answered, up to a limit that is told.
+#[tokio::test]
+async fn whoever_does_not_listen_is_answered_for_a_while_and_then_it_is_over() {
+    let (mut server, mut session) = Server::with_client();
+    let (mut link, _) = server.link().await;
+    link.welcome(false, 0).await;
+    assert!(matches!(next(&mut session).await, SessionEvent::Begun(_)));
+    let signal = session.sender();
+    let draining = || json!({ "type": "draining", "graceMs": 1 });
+    let unheard = u32::try_from(EVENTS_MAX).unwrap();
+
+    let request = tokio::spawn(async move { signal.request(ClientMessage::RefreshIceServers).await });
+    for seq in 1..=unheard {
+        link.message(seq, u32::from(seq == unheard), draining()).await;
+    }
+    assert_eq!(timeout(PATIENCE, request).await.unwrap().unwrap(), Ok(()));
+
+    link.message(unheard + 1, 1, draining()).await;
+    while link.receive().await != json!({ "closed": 1001 }) {}
+    assert_eq!(session.sender().request(ClientMessage::Leave).await, Err(SignalError::Over));
+    for _ in 1..=unheard {
+        assert!(matches!(next(&mut session).await, SessionEvent::Message(_)));
+    }
+    let SessionEvent::Ended(error) = next(&mut session).await else { panic!("nothing was heard") };
+    assert_eq!(error, SignalError::Unheard(EVENTS_MAX));
 }

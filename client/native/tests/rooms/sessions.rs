@@ -53,7 +53,7 @@ async fn whoever_asks_is_answered_whatever_waits_to_be_heard() {
     let id_of_ben = anna.sees("Ben").await;
 
     // More than may wait for Anna, who hears nothing of it.
-    for _ in 0..100 {
+    for _ in 0..200 {
         let track = ben.room.publish(TrackKind::Audio, TrackSource::Other).await.unwrap();
         ben.room.unpublish(&track).await.unwrap();
     }
@@ -61,6 +61,7 @@ async fn whoever_asks_is_answered_whatever_waits_to_be_heard() {
     for _ in 0..10 {
         within(anna.room.stats(&id_of_ben)).await.unwrap();
     }
+    within(anna.room.publish(TrackKind::Audio, TrackSource::Other)).await.unwrap();
 
     let heard =
         anna.until(|event| if let RoomEvent::Chat(line) = event { Some(line.text.clone()) } else { None });

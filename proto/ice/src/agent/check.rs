@@ -1,10 +1,11 @@
 //! Sending checks, and again, and giving up (RFC 8445 §7.2, §14).
 
 use super::send::MESSAGE_LEN_MAX;
-use super::{Agent, CHECKS_MAX};
+use super::{Agent, CHECKS_MAX, extras};
 use crate::candidate::{CandidateKind, priority};
 use crate::config::{IceRole, Nomination, PACE_MIN};
 use crate::event::{FailureReason, PathId};
+use crate::extras::Extra;
 use crate::pair::{Origin, Pair, PairState};
 use moim_stun::attribute::{IceControlled, IceControlling, Priority, UseCandidate, Username};
 use moim_stun::{BuildError, Class, Integrity, MessageBuilder, Method, Seal, TransactionId};
@@ -39,6 +40,8 @@ pub(super) struct Check {
     pub(super) names: bool,
     /// The priority of a candidate that it finds out about.
     pub(super) priority: u32,
+    /// Whether it could carry something for others, so that its answer says whether the peer takes part in that.
+    pub(super) carries_extras: bool,
     message: Box<[u8]>,
     rto: Duration,
     requests_max: u32,
@@ -69,9 +72,26 @@ impl Agent {
         !self.config.lite && remote.is_some()
     }
 
+    /// Nominations before others, those in the order in which they were asked for.
     fn next_triggered(&self) -> Option<PathId> {
-        let is_ready = |path: &&PathId| self.pair(**path).is_some_and(Pair::is_ready);
-        self.triggered.iter().find(is_ready).copied()
+        let ready = self.triggered.iter().filter_map(|path| Some((*path, self.pair(*path)?)));
+        let ready = ready.filter(|(_, pair)| pair.is_ready());
+        // The first of those that are alike is the least.
+        ready.min_by_key(|(_, pair)| pair.named_at.is_none()).map(|(path, _)| path)
+    }
+
+    /// The triggered check that is next, unless it is the turn of a better pair.
+    ///
+    /// RFC 8445 §6.1.4.2 has triggered checks go first in any case. Where there are relays, a peer that is quicker asks for one with each
+    /// check of its own, as fast as this side may send: nothing would be left for the pairs that matter most.
+    fn next_asked_for(&self) -> Option<PathId> {
+        let path = self.next_triggered()?;
+        let asked = self.pair(path)?;
+        let is_better = |pair: &Pair| pair.priority > asked.priority;
+        let gives_way = self.was_triggered
+            && asked.named_at.is_none()
+            && self.next_waiting().and_then(|path| self.pair(path)).is_some_and(is_better);
+        (!gives_way).then_some(path)
     }
 
     fn has_something_to_start(&self) -> bool {
@@ -91,15 +111,15 @@ impl Agent {
         }
     }
 
-    /// RFC 8445 §6.1.4.2: triggered checks go first.
     fn start_one(&mut self, now: Instant) -> bool {
         if self.is_running()
-            && let Some(path) = self.next_triggered()
+            && let Some(path) = self.next_asked_for()
         {
-            self.triggered.retain(|other| *other != path);
+            self.was_triggered = true;
             self.start_pair(path, now);
             return true;
         }
+        self.was_triggered = false;
         if self.start_lookup(now) {
             return true;
         }
@@ -113,6 +133,7 @@ impl Agent {
     }
 
     fn start_pair(&mut self, path: PathId, now: Instant) {
+        self.triggered.retain(|other| *other != path);
         let Some(pair) = self.pair_mut(path) else { return };
         if !pair.is_valid() {
             pair.state = PairState::InProgress;
@@ -143,7 +164,8 @@ impl Agent {
         let is_stream = matches!(pair.origin, Origin::Tcp(..));
         let id = self.transaction_id();
         let role = self.role;
-        let Some((message, priority)) = self.write_check(path, id, names) else {
+        let extras = self.next_extras();
+        let Some((message, priority)) = self.write_check(path, id, names, &extras) else {
             self.fail_pair(path, FailureReason::Unsendable, now);
             return;
         };
@@ -155,8 +177,9 @@ impl Agent {
             role,
             names,
             priority,
+            carries_extras: self.carries_extras(),
             message,
-            rto: self.check_rto(),
+            rto: self.check_rto(path),
             requests_max,
             sent: 1,
             sent_at: now,
@@ -178,7 +201,13 @@ impl Agent {
     }
 
     /// RFC 8445 §7.1: what a check says.
-    fn write_check(&self, path: PathId, id: TransactionId, names: bool) -> Option<(Box<[u8]>, u32)> {
+    fn write_check(
+        &self,
+        path: PathId,
+        id: TransactionId,
+        names: bool,
+        extras: &[Extra],
+    ) -> Option<(Box<[u8]>, u32)> {
         let pair = self.pair(path)?;
         let local = self.locals.get(&pair.local)?;
         let session = self.session_of(pair.epoch)?;
@@ -197,6 +226,7 @@ impl Agent {
             if names {
                 request.attribute(&UseCandidate)?;
             }
+            extras::put(extras, &mut request);
             let seal = Seal { integrity: Integrity::Sha1(&remote.key), fingerprint: true };
             Ok(request.finish(seal)?.into())
         };
@@ -204,9 +234,14 @@ impl Agent {
     }
 
     /// RFC 8445 §14.3: the more is being checked, the longer answers may take.
-    fn check_rto(&self) -> Duration {
+    ///
+    /// Only pairs that come first count. Those of lower priority are many where there are relays, and would put off the second check of the
+    /// pairs that matter most: the one that gets through a NAT, after the peer's first check has opened the other one.
+    fn check_rto(&self, path: PathId) -> Duration {
+        let priority = self.pair(path).map_or(0, |pair| pair.priority);
         let is_busy = |pair: &Pair| matches!(pair.state, PairState::Waiting | PairState::InProgress);
-        let busy = self.current_pairs().filter(|(_, pair)| is_busy(pair)).count();
+        let comes_first = |pair: &Pair| pair.priority >= priority;
+        let busy = self.current_pairs().filter(|(_, pair)| is_busy(pair) && comes_first(pair)).count();
         let busy = u32::try_from(busy).unwrap_or(u32::MAX);
         self.config.timing.rto.max(self.config.timing.pace.max(PACE_MIN) * busy)
     }
@@ -293,6 +328,11 @@ impl Agent {
     pub(super) fn forget_checks_of(&mut self, path: PathId) {
         self.checks.retain(|check| check.path != path);
         self.triggered.retain(|other| *other != path);
+    }
+
+    /// Whether a check of the pair was sent again, since nothing has answered it in the time that an answer takes.
+    pub(super) fn is_overdue(&self, path: PathId) -> bool {
+        self.checks.iter().any(|check| check.path == path && check.is_under_way() && check.sent > 1)
     }
 
     /// Whether a nomination of the pair has been sent and may still be answered.

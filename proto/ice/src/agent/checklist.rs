@@ -161,16 +161,22 @@ impl Agent {
 
     /// The pair to be checked next that no check of the peer's has asked for (RFC 8445 §6.1.4.2).
     pub(super) fn next_ordinary(&self) -> Option<PathId> {
-        let waiting = self
-            .current_pairs()
+        self.next_waiting().or_else(|| self.next_frozen())
+    }
+
+    /// The best pair that waits, and that nothing has asked for.
+    pub(super) fn next_waiting(&self) -> Option<PathId> {
+        self.current_pairs()
             .filter(|(_, pair)| pair.state == PairState::Waiting && pair.is_ready())
-            .max_by_key(|(path, pair)| (pair.priority, Reverse(*path)));
-        if let Some((path, _)) = waiting {
-            return Some(path);
-        }
+            .max_by_key(|(path, pair)| (pair.priority, Reverse(*path)))
+            .map(|(path, _)| path)
+    }
+
+    /// The best frozen pair of those whose foundation is not being checked.
+    fn next_frozen(&self) -> Option<PathId> {
         let mut busy: Vec<_> = self
             .current_pairs()
-            .filter(|(_, pair)| matches!(pair.state, PairState::Waiting | PairState::InProgress))
+            .filter(|(path, pair)| pair.state == PairState::Waiting || self.is_fresh(*path, pair))
             .map(|(_, pair)| self.foundation_of(pair))
             .collect();
         busy.sort_unstable();
@@ -179,6 +185,14 @@ impl Agent {
             .filter(|(_, pair)| busy.binary_search(&self.foundation_of(pair)).is_err())
             .max_by_key(|(path, pair)| (pair.priority, Reverse(*path)))
             .map(|(path, _)| path)
+    }
+
+    /// Whether a pair is being checked, and an answer would not be late yet.
+    ///
+    /// RFC 8445 §6.1.4.2 has those of its foundation wait until the check has failed, which takes 40 s: a path by the second of two
+    /// allocations would be found after nobody waits for it any more, and that there is none would be known after 40 s for each.
+    fn is_fresh(&self, path: PathId, pair: &Pair) -> bool {
+        pair.state == PairState::InProgress && !self.is_overdue(path)
     }
 
     /// A pair is valid: those of its foundation are worth a try (RFC 8445 §7.2.5.3.3).

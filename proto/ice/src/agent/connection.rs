@@ -4,7 +4,7 @@ use super::check::Purpose;
 use super::input::Source;
 use super::{ACCEPTED_MAX, Agent, CONNECTIONS_MAX};
 use crate::candidate::{CandidateProtocol, Protocol, TcpType, canonical};
-use crate::event::{ConnectionId, DropReason, Error, Event, FailureReason, Framing, Handled, PathId};
+use crate::event::{Ask, ConnectionId, DropReason, Error, Event, FailureReason, Framing, Handled, PathId};
 use crate::pair::{Origin, PairState, RelayId};
 use crate::route::{Prefix, Route};
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ enum ConnectionPurpose {
 }
 
 impl Agent {
-    /// A connection that [`Event::Connect`] asked for is open, at this address of the machine's.
+    /// A connection that [`Ask::Connect`] asked for is open, at this address of the machine's.
     pub fn connection_opened(&mut self, id: ConnectionId, local: SocketAddr, now: Instant) {
         let Some(connection) = self.connection_by_id(id) else { return };
         connection.local = Some(canonical(local));
@@ -43,7 +43,7 @@ impl Agent {
         self.advance(now);
     }
 
-    /// A connection that [`Event::Connect`] asked for cannot be opened.
+    /// A connection that [`Ask::Connect`] asked for cannot be opened.
     pub fn connection_failed(&mut self, id: ConnectionId, now: Instant) {
         if let Some(position) = self.connections.iter().position(|connection| connection.id == id) {
             self.connection_lost(position, now);
@@ -148,7 +148,8 @@ impl Agent {
         }
         let bind_port = tcp_type == TcpType::SimultaneousOpen;
         let (protocol, framing) = (Protocol::Tcp, Framing::Rfc4571);
-        self.tell(Event::Connect { id, local: Some(local), bind_port, remote, protocol, framing });
+        let local = Some(local);
+        self.tell(Event::Ask(Ask::Connect { id, local, bind_port, remote, protocol, framing }));
     }
 
     /// Asks for a connection to a TURN server.
@@ -159,8 +160,8 @@ impl Agent {
         protocol: Protocol,
     ) -> Option<ConnectionId> {
         let id = self.add_connection(remote, protocol, ConnectionPurpose::Relay(relay))?;
-        let framing = Framing::Turn;
-        self.tell(Event::Connect { id, local: None, bind_port: false, remote, protocol, framing });
+        let (local, bind_port, framing) = (None, false, Framing::Turn);
+        self.tell(Event::Ask(Ask::Connect { id, local, bind_port, remote, protocol, framing }));
         Some(id)
     }
 
@@ -235,7 +236,7 @@ impl Agent {
             return;
         };
         let Connection { local, remote, .. } = self.connections.swap_remove(position);
-        self.tell(Event::Disconnect { local, remote, id: Some(id) });
+        self.tell(Event::Ask(Ask::Disconnect { local, remote, id: Some(id) }));
     }
 
     pub(super) fn close_connections(&mut self) {

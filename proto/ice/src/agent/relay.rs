@@ -283,6 +283,14 @@ impl Agent {
         }
     }
 
+    /// What goes between this agent and the relay of a pair, if it has one.
+    pub(crate) fn relay_transport(&self, of: Origin) -> Option<TurnTransport> {
+        match of {
+            Origin::Relay(id) => self.relays.get(&id).map(|relay| relay.transport),
+            Origin::Udp(_) | Origin::Tcp(..) => None,
+        }
+    }
+
     /// Finds out whether servers still know the allocations.
     pub(super) fn check_relays(&mut self, now: Instant) {
         self.relays_replaced = 0;

@@ -4,7 +4,7 @@ use super::{Agent, NAMES_ASKED_MAX, NAMES_MAX, PEER_REFLEXIVE_MAX, REMOTE_CANDID
 use crate::candidate::{
     Candidate, CandidateAddress, CandidateKind, CandidateProtocol, Foundation, TcpType, canonical,
 };
-use crate::event::{DropReason, Error, Event, NameId, PathId};
+use crate::event::{Ask, DropReason, Error, Event, NameId, PathId};
 use crate::pair::{PairState, RemoteId};
 use moim_wire::is_one_host;
 use std::net::{IpAddr, SocketAddr};
@@ -44,7 +44,7 @@ impl Agent {
         self.advance(now);
     }
 
-    /// What became of a name: [`Event::ResolveName`].
+    /// What became of a name: [`Ask::ResolveName`].
     pub fn resolved(&mut self, id: NameId, ip: Option<IpAddr>, now: Instant) {
         let Some(candidate) = self.names.remove(&id) else { return };
         if let (Some(ip), CandidateAddress::Name { port, .. }) = (ip, &candidate.address) {
@@ -128,7 +128,7 @@ impl Agent {
         self.names_asked += 1;
         let id = NameId(self.fresh_id());
         self.names.insert(id, candidate);
-        self.tell(Event::ResolveName { id, name });
+        self.tell(Event::Ask(Ask::ResolveName { id, name }));
         Ok(())
     }
 

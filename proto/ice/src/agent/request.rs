@@ -1,8 +1,8 @@
 //! Checks of the peer's (RFC 8445 §7.3).
 
-use super::Agent;
 use super::input::Source;
 use super::send::MESSAGE_LEN_MAX;
+use super::{Agent, extras};
 use crate::candidate::{CandidateProtocol, TcpType};
 use crate::config::IceRole;
 use crate::event::{DropReason, Event, FailureReason, Handled, PathId};
@@ -13,7 +13,7 @@ use moim_stun::attribute::{
 };
 use moim_stun::{
     AttributeType, BuildError, Class, Integrity, IntegrityCheck, IntegrityKey, Message, MessageBuilder,
-    Method, SHA256_LEN, Seal,
+    Method, SHA256_LEN, Seal, TransactionId,
 };
 use rand_chacha::rand_core::RngCore;
 use std::time::Instant;
@@ -29,15 +29,19 @@ struct Request<'a> {
 }
 
 /// By which attribute a request is sealed, and its answer is to be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum SealKind {
     Sha1,
     Sha256,
 }
 
-enum Answer {
-    Success,
-    Error(ErrorCode<'static>),
+/// An answer that says yes.
+#[derive(Debug)]
+pub(super) struct Answer {
+    source: Source,
+    id: TransactionId,
+    key: IntegrityKey,
+    seal: SealKind,
 }
 
 impl Agent {
@@ -131,6 +135,7 @@ impl Agent {
         if self.session.remote_ufrag().is_some_and(|ufrag| ufrag != request.remote_ufrag) {
             return;
         }
+        self.tell_extras(request.message);
         let Some(path) = self.pair_for(source, request) else { return };
         let Some(pair) = self.pair_mut(path) else { return };
         pair.is_authentic = true;
@@ -202,7 +207,27 @@ impl Agent {
 
     fn answer(&mut self, source: Source, request: &Request<'_>, key: &IntegrityKey, now: Instant) {
         self.counters.requests_answered += 1;
-        self.respond(source, request.message, &Answer::Success, Some((key, request.seal)), now);
+        let id = request.message.transaction_id();
+        let answer = Answer { source, id, key: key.clone(), seal: request.seal };
+        if let Some(answer) = self.postpone(answer) {
+            self.send_answer(&answer, now);
+        }
+    }
+
+    pub(super) fn send_answer(&mut self, answer: &Answer, now: Instant) {
+        let extras = self.next_extras();
+        let Source { origin, peer, connection } = answer.source;
+        let mut buffer = [0; MESSAGE_LEN_MAX];
+        let write = |buffer| -> Result<_, BuildError> {
+            let mut response =
+                MessageBuilder::new(buffer, Class::SuccessResponse, Method::BINDING, answer.id)?;
+            response.attribute(&XorMappedAddress(peer))?;
+            extras::put(&extras, &mut response);
+            response.finish(Seal { integrity: answer.seal.integrity(&answer.key), fingerprint: true })
+        };
+        // What has no room in the buffer was not written by this function.
+        let Ok(response) = write(&mut buffer) else { return };
+        self.send_to_peer(origin, peer, connection, response, now);
     }
 
     fn refuse(
@@ -214,20 +239,9 @@ impl Agent {
         now: Instant,
     ) {
         self.counters.requests_refused += 1;
-        self.respond(source, message, &Answer::Error(error), key, now);
-    }
-
-    fn respond(
-        &mut self,
-        source: Source,
-        message: &Message<'_>,
-        answer: &Answer,
-        key: Option<(&IntegrityKey, SealKind)>,
-        now: Instant,
-    ) {
         let mut buffer = [0; MESSAGE_LEN_MAX];
         // What has no room in the buffer was not written by this function.
-        let Ok(response) = write_response(&mut buffer, source, message, answer, key) else { return };
+        let Ok(response) = write_refusal(&mut buffer, message, error, key) else { return };
         self.send_to_peer(source.origin, source.peer, source.connection, response, now);
     }
 }
@@ -264,31 +278,27 @@ fn unknown_attributes(message: &Message<'_>) -> UnknownAttributes {
     unknown
 }
 
-fn write_response<'b>(
-    buffer: &'b mut [u8],
-    source: Source,
-    message: &Message<'_>,
-    answer: &Answer,
-    key: Option<(&IntegrityKey, SealKind)>,
-) -> Result<&'b [u8], BuildError> {
-    let class = match answer {
-        Answer::Success => Class::SuccessResponse,
-        Answer::Error(_) => Class::ErrorResponse,
-    };
-    let mut response = MessageBuilder::new(buffer, class, Method::BINDING, message.transaction_id())?;
-    match answer {
-        Answer::Success => response.attribute(&XorMappedAddress(source.peer))?,
-        Answer::Error(error) => {
-            response.attribute(error)?;
-            if *error == ErrorCode::UNKNOWN_ATTRIBUTE {
-                response.attribute(&unknown_attributes(message))?;
-            }
+impl SealKind {
+    fn integrity(self, key: &IntegrityKey) -> Integrity<'_> {
+        match self {
+            Self::Sha1 => Integrity::Sha1(key),
+            Self::Sha256 => Integrity::Sha256(key),
         }
     }
-    let integrity = match key {
-        None => Integrity::None,
-        Some((key, SealKind::Sha1)) => Integrity::Sha1(key),
-        Some((key, SealKind::Sha256)) => Integrity::Sha256(key),
-    };
+}
+
+fn write_refusal<'b>(
+    buffer: &'b mut [u8],
+    message: &Message<'_>,
+    error: ErrorCode<'static>,
+    key: Option<(&IntegrityKey, SealKind)>,
+) -> Result<&'b [u8], BuildError> {
+    let mut response =
+        MessageBuilder::new(buffer, Class::ErrorResponse, Method::BINDING, message.transaction_id())?;
+    response.attribute(&error)?;
+    if error == ErrorCode::UNKNOWN_ATTRIBUTE {
+        response.attribute(&unknown_attributes(message))?;
+    }
+    let integrity = key.map_or(Integrity::None, |(key, seal)| seal.integrity(key));
     response.finish(Seal { integrity, fingerprint: true })
 }

@@ -41,7 +41,12 @@ impl Agent {
             return Ok(Handled::Taken);
         }
         match mapped {
-            Some(mapped) if !is_error => self.succeeded(&check, canonical(mapped.0), now),
+            Some(mapped) if !is_error => {
+                if check.carries_extras {
+                    self.tell_extras(message);
+                }
+                self.succeeded(&check, canonical(mapped.0), now);
+            }
             Some(_) | None => self.refused(&check, error.map_or(400, |error| error.code()), now),
         }
         Ok(Handled::Taken)

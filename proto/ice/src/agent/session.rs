@@ -56,7 +56,8 @@ impl Session {
 
 impl Agent {
     /// Begins anew (RFC 8445 §9): with other credentials, which the peer is to be told, and all candidates told again. Data goes by the
-    /// old path until the new one is chosen.
+    /// old path until the new one is chosen. If the old one is lost, and the peer does not answer within the time of patience, the
+    /// connection has failed.
     pub fn restart(&mut self, now: Instant) -> IceCredentials {
         let credentials = IceCredentials::random(&self.config.ufrag_prefix, &mut self.random);
         if self.is_closed() {
@@ -68,7 +69,10 @@ impl Agent {
             self.session.local_key = credentials.key();
             self.session.local = credentials.clone();
         } else {
+            let was_answered = self.hope_until.is_some();
             self.turn_over(credentials.clone());
+            // A restart whose answer never comes must not hide that the old path is dead.
+            self.hope_until = was_answered.then_some(now + self.config.timing.patience);
         }
         self.gather_again(now);
         self.advance(now);

@@ -2,7 +2,7 @@
 
 use super::nat::Behaviour;
 use super::net::Net;
-use moim_ice::{Config, ConnectionState, Event, FailureReason, Protocol, TcpType};
+use moim_ice::{Ask, Config, ConnectionState, Event, FailureReason, Protocol, TcpType};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ fn connections_are_closed_with_the_agent() {
     net.hosts[0].agent.close(now);
     net.drain();
 
-    assert!(net.hosts[0].had(|event| matches!(event, Event::Disconnect { local: Some(_), .. })));
+    assert!(net.hosts[0].had(|event| matches!(event, Event::Ask(Ask::Disconnect { local: Some(_), .. }))));
     assert_eq!(net.hosts[1].agent.selected(), None);
 }
 
@@ -135,7 +135,8 @@ fn strangers_who_connect_and_wait_keep_nobody_out() {
         net.hosts[0].agent.connection_accepted(local, stranger, now).unwrap();
         net.drain();
     }
-    let closed = net.hosts[0].events.iter().filter(|event| matches!(event, Event::Disconnect { .. }));
+    let closed =
+        net.hosts[0].events.iter().filter(|event| matches!(event, Event::Ask(Ask::Disconnect { .. })));
     assert_eq!(closed.count(), 200 - moim_ice::ACCEPTED_MAX);
 
     net.start();

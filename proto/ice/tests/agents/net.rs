@@ -3,7 +3,7 @@
 use super::nat::{Behaviour, Nat};
 use super::server::{Outcome, RelayServer};
 use moim_ice::{
-    Agent, Candidate, CandidateProtocol, Config, ConnectionState, Credential, Event, Framing, Handled,
+    Agent, Ask, Candidate, CandidateProtocol, Config, ConnectionState, Credential, Event, Framing, Handled,
     IceCredentials, IceRole, IceServer, LocalAddress, NameId, PathId, Prefix, Protocol, Received, TcpType,
     TransportPolicy, TurnTransport,
 };
@@ -371,20 +371,22 @@ impl Net {
         match event {
             Event::LocalCandidate(candidate) => self.signal(host, Signal::Candidate(candidate.clone())),
             Event::GatheringState(moim_ice::GatheringState::Complete) => self.signal(host, Signal::End),
-            Event::ResolveName { id, name } => self.resolve(host, *id, name),
-            Event::Connect { id, local, remote, protocol, framing, .. } => {
+            Event::Ask(Ask::ResolveName { id, name }) => self.resolve(host, *id, name),
+            Event::Ask(Ask::Connect { id, local, remote, protocol, framing, .. }) => {
                 let expected =
                     if *remote == RelayServer::address() { Framing::Turn } else { Framing::Rfc4571 };
                 assert_eq!(*framing, expected);
                 self.connect(host, *id, *local, *remote, *protocol);
             }
-            Event::Disconnect { local: Some(local), remote, .. } => self.disconnect(host, *local, *remote),
+            Event::Ask(Ask::Disconnect { local: Some(local), remote, .. }) => {
+                self.disconnect(host, *local, *remote);
+            }
             Event::GatheringState(_)
             | Event::LocalCandidateError { .. }
             | Event::ConnectionState(_)
             | Event::Selected { .. }
             | Event::RoleChanged(_)
-            | Event::Disconnect { .. }
+            | Event::Ask(Ask::Disconnect { .. })
             | _ => {}
         }
     }

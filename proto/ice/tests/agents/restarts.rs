@@ -82,6 +82,28 @@ fn a_second_restart_before_the_first_is_answered_keeps_the_path() {
     assert!(net.hosts.iter().all(|it| it.agent.connection_state() == ConnectionState::Completed));
 }
 
+/// Covers: RFC 8863 §4
+#[test]
+fn a_restart_that_is_never_answered_fails_when_the_old_path_is_lost() {
+    let mut net = connected();
+    net.is_cut = Box::new(|_, _| true);
+    net.restart(0);
+    net.run(Duration::from_secs(15));
+    assert_eq!(net.hosts[0].agent.connection_state(), ConnectionState::Disconnected, "there is hope");
+    net.restart(0);
+    net.run(Duration::from_secs(35));
+    assert_eq!(net.hosts[0].agent.connection_state(), ConnectionState::Disconnected, "of the second one too");
+
+    net.run(Duration::from_secs(10));
+    assert_eq!(net.hosts[0].agent.connection_state(), ConnectionState::Failed);
+
+    // The answer comes after all.
+    net.is_cut = Box::new(|_, _| false);
+    net.restart(1);
+    net.run(Duration::from_secs(20));
+    assert!(net.hosts.iter().all(|it| it.agent.connection_state() == ConnectionState::Completed));
+}
+
 #[test]
 fn a_restart_finds_a_peer_that_has_moved() {
     let mut net = Net::calm();

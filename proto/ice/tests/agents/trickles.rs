@@ -2,7 +2,7 @@
 
 use super::peer::{Heard, PASSWORD, UFRAG, candidate};
 use moim_ice::{
-    CandidateAddress, CandidateKind, Config, ConnectionState, DropReason, Error, Event, FailureReason,
+    Ask, CandidateAddress, CandidateKind, Config, ConnectionState, DropReason, Error, Event, FailureReason,
     Handled, IceCredentials, IceRole, PEER_REFLEXIVE_MAX, PairState, REMOTE_CANDIDATES_MAX,
 };
 use moim_stun::attribute::{ErrorCode, IceControlling, Priority, UnknownAttributes, XorMappedAddress};
@@ -282,9 +282,9 @@ fn names_are_resolved_by_the_driver() {
         heard.agent.add_remote_candidate(named.clone(), heard.now).unwrap();
     }
     heard.drain();
-    let asks = |event: &&Event| matches!(event, Event::ResolveName { .. });
+    let asks = |event: &&Event| matches!(event, Event::Ask(Ask::ResolveName { .. }));
     let asked: Vec<_> = heard.events.iter().filter(asks).collect();
-    let [Event::ResolveName { id, name }] = asked[..] else { panic!("{asked:?}") };
+    let [Event::Ask(Ask::ResolveName { id, name })] = asked[..] else { panic!("{asked:?}") };
     assert_eq!(name, "a1b2.local");
     let id = *id;
 
@@ -326,7 +326,7 @@ fn the_network_is_not_asked_for_names_without_end() {
         let named = moim_ice::Candidate { address: name, ..candidate(address("192.0.2.2:1")) };
         let _ = heard.agent.add_remote_candidate(named, heard.now);
         while let Some(event) = heard.agent.poll_event() {
-            if let Event::ResolveName { id, .. } = event {
+            if let Event::Ask(Ask::ResolveName { id, .. }) = event {
                 asked += 1;
                 heard.agent.resolved(id, None, heard.now);
             }
@@ -334,24 +334,6 @@ fn the_network_is_not_asked_for_names_without_end() {
     }
 
     assert_eq!(asked, moim_ice::NAMES_ASKED_MAX);
-}
-
-/// Covers: RFC 8445 §14.2, §14.3
-#[test]
-fn transactions_begin_at_a_pace() {
-    let mut heard = Heard::knows_peer(controlling());
-    for port in 0..50 {
-        let told = candidate(SocketAddr::new([192, 0, 2, 2].into(), 1_000 + port));
-        heard.agent.add_remote_candidate(told, heard.now).unwrap();
-    }
-    heard.pass(Duration::from_millis(475));
-    let first: Vec<_> = heard.sent.iter().map(|(transmit, _)| transmit.remote.port()).collect();
-    // All have one foundation, so that one is checked at a time, unless it works.
-    assert_eq!(first.len(), 1);
-    heard.answer_last(SocketAddr::new([192, 0, 2, 2].into(), first[0]));
-    heard.sent.clear();
-    heard.pass(Duration::from_millis(200));
-    assert!((4..=5).contains(&heard.sent.len()), "{}", heard.sent.len());
 }
 
 /// Covers: RFC 8421 §4

@@ -2,10 +2,10 @@
 
 use super::script::Script;
 use moim_ice::{
-    Agent, Candidate, CandidateAddress, CandidateKind, CandidateProtocol, Config, ConnectionId, Credential,
-    EVENTS_MAX, Event, Handled, IceCredentials, IceRole, IceServer, LocalAddress, NameId, Nomination,
-    PAIRS_MAX, PairState, Prefix, Protocol, Received, TRANSMIT_LEN_MAX, TRANSMITS_MAX, TcpType,
-    TransportPolicy, TurnTransport,
+    Agent, Ask, Candidate, CandidateAddress, CandidateKind, CandidateProtocol, Config, ConnectionId,
+    Credential, EVENTS_MAX, Event, Extra, Extras, Handled, IceCredentials, IceRole, IceServer, LocalAddress,
+    NameId, Nomination, PAIRS_MAX, PairState, Prefix, Protocol, Received, TRANSMIT_LEN_MAX, TRANSMITS_MAX,
+    TcpType, TransportPolicy, TurnTransport,
 };
 use moim_stun::attribute::{
     ErrorCode, IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress,
@@ -101,9 +101,25 @@ impl World {
             21 => self.agent.end_of_remote_candidates(self.now),
             22 => self.data(script),
             _ if script.below(16) == 0 => self.agent.close(self.now),
+            _ if script.below(2) == 0 => self.extras(script),
             _ => self.agent.unreachable(first_address(), script.address()),
         }
         self.drain();
+    }
+
+    /// What checks carry for others.
+    fn extras(&mut self, script: &mut Script<'_>) {
+        let number = AttributeType(0xC070);
+        let extra = |script: &mut Script<'_>| {
+            let times = script.choose(&[1, 1, 10]);
+            Extra { number, value: script.bytes().repeat(times) }
+        };
+        let extras = (script.below(4) > 0).then(|| Extras {
+            known: vec![number],
+            always: (0..script.below(3)).map(|_| extra(script)).collect(),
+            in_turn: (0..script.below(3)).map(|_| extra(script)).collect(),
+        });
+        self.agent.set_extras(extras, self.now);
     }
 
     /// An authentic check, with whatever a peer might put into it.
@@ -330,15 +346,15 @@ impl World {
         while let Some(event) = self.agent.poll_event() {
             told += 1;
             match event {
-                Event::Connect { id, .. } => self.connections.push(id),
-                Event::ResolveName { id, .. } => self.names.push(id),
+                Event::Ask(Ask::Connect { id, .. }) => self.connections.push(id),
+                Event::Ask(Ask::ResolveName { id, .. }) => self.names.push(id),
                 Event::GatheringState(_)
                 | Event::LocalCandidate(_)
                 | Event::LocalCandidateError { .. }
                 | Event::ConnectionState(_)
                 | Event::Selected { .. }
                 | Event::RoleChanged(_)
-                | Event::Disconnect { .. }
+                | Event::Ask(Ask::Disconnect { .. })
                 | _ => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{PeerConnection, Phase};
 use crate::event::{DropReason, Event, Handled, Received, Transmit};
-use crate::media::Unusable;
+use crate::media::{NoPayloads, Payloads, Unusable};
 use moim_ice::PathId;
 use moim_srtp::Reject;
 use moim_wire::Deadline;
@@ -54,6 +54,7 @@ impl PeerConnection {
         let packet = bytes.get_mut(range).ok_or(DropReason::Malformed)?;
         match packet.first() {
             Some(20..=63) => {
+                self.note_datagram(packet);
                 let is_taken = self.dtls.handle_datagram(packet, now);
                 self.pump(now);
                 if is_taken { Ok(Content::Other) } else { Err(DropReason::Dtls) }
@@ -134,13 +135,25 @@ impl PeerConnection {
     }
 
     /// Writes the next packet to the beginning of `out`, which has [`TRANSMIT_LEN_MAX`](crate::TRANSMIT_LEN_MAX) bytes. [`None`]: nothing more for now.
+    ///
+    /// For who sends [shared payloads](crate::Payload::Shared), there is [`poll_transmit_from`](Self::poll_transmit_from).
     pub fn poll_transmit(&mut self, out: &mut [u8], now: Instant) -> Option<Transmit> {
+        self.poll_transmit_from(&NoPayloads, out, now)
+    }
+
+    /// The same, with the payloads that are [shared](crate::Payload::Shared). A packet whose payload is gone is dropped, and counted.
+    pub fn poll_transmit_from(
+        &mut self,
+        source: &dyn Payloads,
+        out: &mut [u8],
+        now: Instant,
+    ) -> Option<Transmit> {
         loop {
             if let Some(transmit) = self.ice.poll_transmit(out) {
                 let moim_ice::Transmit { local, remote, protocol, len } = transmit;
                 return Some(Transmit { local, remote, protocol, len });
             }
-            if let Some(transmit) = self.poll_data(out, now) {
+            if let Some(transmit) = self.poll_data(source, out, now) {
                 return Some(transmit);
             }
             if self.phase != Phase::Closing {
@@ -169,32 +182,35 @@ impl PeerConnection {
     }
 
     /// Data for the path that is selected.
-    fn poll_data(&mut self, out: &mut [u8], now: Instant) -> Option<Transmit> {
+    fn poll_data(&mut self, source: &dyn Payloads, out: &mut [u8], now: Instant) -> Option<Transmit> {
         let path = self.ice.selected()?;
-        let route = *self.ice.route(path)?;
-        let body = out.get_mut(route.prefix.len()..)?;
-        let len = self.write_data(body, now)?;
+        let head = self.ice.route(path)?.prefix.len();
+        let len = self.write_data(source, out.get_mut(head..)?, now)?;
+        // What was written has changed nothing about the way. Looking it up again costs less than keeping a copy of it meanwhile.
+        let route = self.ice.route(path)?;
         let whole = route.prefix.wrap(out, len)?;
+        let transmit =
+            Transmit { local: route.local, remote: route.remote, protocol: route.protocol, len: whole };
         self.ice.data_sent(path, len, now);
-        Some(Transmit { local: route.local, remote: route.remote, protocol: route.protocol, len: whole })
+        Some(transmit)
     }
 
     /// The next packet of what goes by the path: handshakes first, then media, then data.
-    fn write_data(&mut self, out: &mut [u8], now: Instant) -> Option<usize> {
+    fn write_data(&mut self, source: &dyn Payloads, out: &mut [u8], now: Instant) -> Option<usize> {
         // Who hears that DTLS ends listens to nothing any more: goodbyes of streams go before.
         if self.phase == Phase::Open
             && let Some(datagram) = self.dtls.poll_transmit()
         {
             return write(out, &datagram);
         }
-        if let Some(len) = self.media.poll_transmit(out, now) {
+        if let Some(len) = self.media.poll_transmit(source, out, now) {
             return Some(len);
         }
         if let Some(datagram) = self.dtls.poll_transmit() {
             return write(out, &datagram);
         }
         while self.sctp_may_send {
-            match self.sctp.poll_transmit(now) {
+            match self.channels.poll_transmit(&mut self.sctp, now) {
                 Some(packet) => {
                     if self.dtls.send(&packet, now)
                         && let Some(datagram) = self.dtls.poll_transmit()

@@ -6,12 +6,14 @@ use crate::candidate;
 use crate::data_channel::BUFFERED_AMOUNT_MAX;
 use crate::error::Error;
 use crate::event::{Event, Track};
-use crate::sctp::SctpStart;
+use crate::sctp::{SctpStart, SctpState, can_do_without_handshake};
+use crate::snap::{SctpInit, Snap};
+use crate::sped::ICE_OPTIONS;
 use moim_ice::{GatheringState, IceCredentials, IceRole};
 use moim_sdp::jsep::{
     Changes, DtlsRole, RemoteTransport, SdpType, SignalingState, TransceiverChange, TransportParameters,
 };
-use moim_sdp::{Candidate, IcePassword, SessionDescription};
+use moim_sdp::{Candidate, IcePassword, MediaSection, SessionDescription};
 use std::time::Instant;
 
 impl PeerConnection {
@@ -25,7 +27,15 @@ impl PeerConnection {
     /// Creates an answer to the offer that is open. Nothing changes until it is set by [`set_local`](Self::set_local).
     pub fn create_answer(&mut self) -> Result<String, Error> {
         self.check_open()?;
-        let transport = self.transport_parameters();
+        let mut transport = self.transport_parameters();
+        // Who would have to do a handshake after all does not tell the other side that there will be none.
+        let offered = self.negotiator.pending_remote().and_then(told_init);
+        transport.sctp_init =
+            transport.sctp_init.filter(|_| offered.is_some_and(|init| self.snap(init).is_some()));
+        let offered = self.negotiator.pending_remote().map(told_options).unwrap_or_default();
+        transport
+            .ice_options
+            .retain(|option| !ICE_OPTIONS.contains(&option.as_str()) || offered.contains(option));
         Ok(self.negotiator.create_answer(&transport)?.to_string())
     }
 
@@ -39,6 +49,7 @@ impl PeerConnection {
             if self.remote.is_none() {
                 self.ice.set_role(IceRole::Controlling, now);
             }
+            self.offer_sped(now);
         }
         if kind != SdpType::Rollback {
             self.ice.gather(now);
@@ -57,17 +68,20 @@ impl PeerConnection {
         }
         let description = SessionDescription::parse(description)
             .inspect_err(|error| self.trace.failed("sdp.remote", error.to_string(), now))?;
-        let told_ufrag = told_ufrag(&description);
+        let told = told_credentials(&description);
         let changes = self
             .negotiator
             .set_remote(kind, description)
             .inspect_err(|error| self.trace.failed("sdp.remote", error.to_string(), now))?;
         self.trace.ok("sdp.remote", word(kind), now);
         if kind == SdpType::Offer {
-            match (&self.remote, told_ufrag) {
+            match (&self.remote, told) {
                 (None, _) => self.ice.set_role(IceRole::Controlled, now),
-                // RFC 8445 §9: the other side begins anew, so that this one does; the answer has to say by which credentials.
-                (Some(remote), Some(ufrag)) if remote.ufrag != ufrag => {
+                // RFC 8839 §4.4.1.1.1: that either is another means that the other side begins anew, so that this one does; the answer has
+                // to say by which credentials.
+                (Some(remote), Some((ufrag, password)))
+                    if remote.ufrag != ufrag || remote.password != password =>
+                {
                     self.ice.restart(now);
                     self.trace.begun("ice.restart", "the other side begins anew", now);
                 }
@@ -126,7 +140,7 @@ impl PeerConnection {
 
     /// The other side's description.
     pub fn remote_description(&self) -> Option<String> {
-        self.negotiator.remote().map(ToString::to_string)
+        self.negotiator.remote().map(|description| description.to_string())
     }
 
     /// The user name fragment that this side's candidates go by.
@@ -141,11 +155,12 @@ impl PeerConnection {
             ice_ufrag: credentials.ufrag().to_owned(),
             ice_pwd: password
                 .expect("an ICE agent's password has the characters and the length that ICE wants"),
-            ice_options: vec!["trickle".to_owned()],
+            ice_options: std::iter::once("trickle".to_owned()).chain(self.sped_options()).collect(),
             ice_lite: self.is_lite,
             candidates: self.ice.local_candidates().map(candidate::to_sdp).collect(),
             end_of_candidates: self.ice.gathering_state() == GatheringState::Complete,
             fingerprints: vec![self.certificate.fingerprint().clone()],
+            sctp_init: self.sctp_init.as_ref().map(SctpInit::to_text),
             preferred_role: self.preferred_role,
         }
     }
@@ -155,7 +170,8 @@ impl PeerConnection {
         for change in changes.transceivers {
             self.settle_transceiver(change, now);
         }
-        let settled = changes.transport.map_or(Ok(()), |transport| self.settle_transport(transport, now));
+        let settled =
+            changes.transport.as_ref().map_or(Ok(()), |transport| self.settle_transport(transport, now));
         self.note_signaling(before);
         self.may_need_negotiation = true;
         self.pump(now);
@@ -200,8 +216,20 @@ impl PeerConnection {
         }
     }
 
-    fn settle_transport(&mut self, transport: RemoteTransport, now: Instant) -> Result<(), Error> {
+    fn settle_transport(&mut self, transport: &RemoteTransport, now: Instant) -> Result<(), Error> {
         let credentials = IceCredentials::new(&transport.ice_ufrag, transport.ice_pwd.as_str())?;
+        let init = transport.sctp.as_ref().and_then(|sctp| sctp.init.as_deref());
+        let snap = init.and_then(|init| self.take_init(init, now));
+        self.dtls.set_told(transport.fingerprints.clone());
+        self.remote = Some(RemoteEnd {
+            ufrag: transport.ice_ufrag.clone(),
+            password: transport.ice_pwd.clone(),
+            role: transport.role,
+            fingerprints: transport.fingerprints.clone(),
+            sctp: transport.sctp.clone(),
+            snap,
+        });
+        self.settle_sped(&transport.ice_options, now);
         self.ice.set_remote(credentials, transport.ice_lite, now);
         if transport.ice_lite {
             // RFC 8445 §6.1.1: who only answers does not control, whoever has offered.
@@ -216,25 +244,18 @@ impl PeerConnection {
         if transport.end_of_candidates || !transport.trickles() {
             self.ice.end_of_remote_candidates(now);
         }
-        self.dtls.set_told(transport.fingerprints.clone());
-        self.remote = Some(RemoteEnd {
-            ufrag: transport.ice_ufrag,
-            role: transport.role,
-            fingerprints: transport.fingerprints,
-            sctp: transport.sctp,
-        });
         self.start_dtls(now);
         self.start_sctp(now);
         Ok(())
     }
 
-    /// Begins DTLS as soon as it can: a server waits for a hello, a client needs a path to send one by.
+    /// Begins DTLS as soon as it can: a server waits for a hello, a client needs a path to send one by, unless checks carry it.
     pub(super) fn start_dtls(&mut self, now: Instant) {
         let Some(remote) = &self.remote else { return };
         if self.dtls.state() != crate::dtls::DtlsState::New {
             return;
         }
-        if remote.role == DtlsRole::Server || self.ice.selected().is_some() {
+        if remote.role == DtlsRole::Server || self.ice.selected().is_some() || self.is_sped_active() {
             let (role, fingerprints) = (remote.role, remote.fingerprints.clone());
             self.trace.begun("dtls.start", role.to_string(), now);
             self.dtls.start(role, fingerprints, now);
@@ -244,21 +265,39 @@ impl PeerConnection {
     /// Begins SCTP, or tells it what the other side takes now.
     pub(super) fn start_sctp(&mut self, now: Instant) {
         let (Some(remote), Some(role)) = (&self.remote, self.dtls.role()) else { return };
-        let (Some(sctp), crate::dtls::DtlsState::Connected) = (remote.sctp, self.dtls.state()) else {
+        let (Some(sctp), crate::dtls::DtlsState::Connected) = (&remote.sctp, self.dtls.state()) else {
             return;
         };
         let longest = sctp.max_message_size.unwrap_or(u64::MAX).min(BUFFERED_AMOUNT_MAX as u64);
         let send_len_max = u32::try_from(longest).unwrap_or(u32::MAX);
-        if self.sctp.state() != crate::sctp::SctpState::Idle {
+        if self.sctp.state() != SctpState::Idle {
             self.sctp.set_send_len_max(send_len_max);
             return;
         }
         let is_client = role == DtlsRole::Client;
         let local_port = self.negotiator.capabilities().sctp_port;
         self.channels.set_role(is_client);
-        self.trace.begun("sctp.start", "", now);
-        self.sctp.start(SctpStart { is_client, local_port, remote_port: sctp.port, send_len_max }, now);
+        let snap = remote.snap.clone();
+        let how = if snap.is_some() { "what descriptions told is enough" } else { "by a handshake" };
+        self.trace.begun("sctp.start", how, now);
+        self.sctp.start(SctpStart { is_client, local_port, remote_port: sctp.port, send_len_max, snap }, now);
         self.sctp_may_send = true;
+    }
+
+    /// Both sides' chunks, if they can be used.
+    fn snap(&self, remote: &str) -> Option<Snap> {
+        let snap = Snap { local: self.sctp_init.clone()?, remote: SctpInit::parse(remote)? };
+        can_do_without_handshake(snap.clone()).then_some(snap)
+    }
+
+    /// The same; and it is noted if they cannot. There is a handshake then.
+    fn take_init(&mut self, remote: &str, now: Instant) -> Option<Snap> {
+        let snap = self.snap(remote);
+        if snap.is_none() && self.sctp_init.is_some() && self.sctp.state() == SctpState::Idle {
+            self.sctp_inits_refused += 1;
+            self.trace.failed("sctp.init", "the other side's INIT cannot be used", now);
+        }
+        snap
     }
 
     pub(super) fn note_signaling(&mut self, before: SignalingState) {
@@ -299,9 +338,20 @@ fn word(kind: SdpType) -> &'static str {
     }
 }
 
-/// The user name fragment of a description: of the section that stands for all.
-fn told_ufrag(description: &SessionDescription) -> Option<String> {
+/// What a description says that a side can do beyond plain ICE.
+fn told_options(description: &SessionDescription) -> Vec<String> {
+    let section = description.media.iter().find(|section| !section.is_rejected());
+    section.map(|section| description.ice_options(section).to_vec()).unwrap_or_default()
+}
+
+/// The INIT chunk of SCTP that a description tells.
+fn told_init(description: &SessionDescription) -> Option<&str> {
+    description.media.iter().find_map(MediaSection::sctp_init)
+}
+
+/// The ICE credentials of a description: of the section that stands for all.
+fn told_credentials(description: &SessionDescription) -> Option<(String, IcePassword)> {
     let mut sections = description.media.iter();
-    let (ufrag, _) = sections.find_map(|section| description.ice_credentials(section))?;
-    Some(ufrag.to_owned())
+    let (ufrag, password) = sections.find_map(|section| description.ice_credentials(section))?;
+    Some((ufrag.to_owned(), password.clone()))
 }

@@ -6,7 +6,7 @@ use crate::dtls::{DtlsEvent, DtlsState};
 use crate::event::{Event, PeerConnectionState, TrickleCandidate};
 use crate::media::{MediaEvent, ReceiveStreamId};
 use crate::sctp::SctpEvent;
-use moim_ice::{ConnectionState, GatheringState};
+use moim_ice::{Ask, ConnectionState, GatheringState};
 use moim_sdp::jsep::TransceiverId;
 use std::time::Instant;
 
@@ -18,6 +18,18 @@ impl PeerConnection {
             self.follow_closed_ice();
             return;
         }
+        loop {
+            self.carry(now);
+            if !self.piggyback(now) {
+                break;
+            }
+        }
+        self.note_negotiation();
+        self.note_state();
+    }
+
+    /// Carries what each layer has to say to the one above.
+    fn carry(&mut self, now: Instant) {
         while let Some(event) = self.ice.poll_event() {
             self.on_ice(event, now);
         }
@@ -28,6 +40,9 @@ impl PeerConnection {
             self.on_dtls(event, now);
         }
         while let Some(message) = self.dtls.poll_received() {
+            if let Some(sped) = &mut self.sped {
+                sped.data_came();
+            }
             self.sctp.handle_packet(message, now);
             self.sctp_may_send = true;
         }
@@ -35,23 +50,19 @@ impl PeerConnection {
             match &event {
                 SctpEvent::Connected => self.trace.ok("sctp.connected", "", now),
                 SctpEvent::Lost(reason) => self.trace.failed("sctp.lost", reason.clone(), now),
-                SctpEvent::Readable(_)
-                | SctpEvent::Finished(_)
-                | SctpEvent::Reset { .. }
-                | SctpEvent::BufferedAmountLow(_) => {}
+                SctpEvent::Readable(_) | SctpEvent::Finished(_) | SctpEvent::Reset { .. } => {}
             }
             self.channels.handle_sctp(&event, &mut self.sctp);
             self.sctp_may_send = true;
         }
-        self.note_negotiation();
-        self.note_state();
+        self.channels.settle(&mut self.sctp);
     }
 
     /// Nothing is told any more of a connection that was closed but which of its streams are to be closed.
     pub(super) fn follow_closed_ice(&mut self) {
         while let Some(event) = self.ice.poll_event() {
-            if let moim_ice::Event::Disconnect { local, remote, id } = event {
-                self.tell(Event::Disconnect { local, remote, id });
+            if let moim_ice::Event::Ask(ask @ Ask::Disconnect { .. }) = event {
+                self.tell(Event::Ask(ask));
             }
         }
     }
@@ -90,14 +101,9 @@ impl PeerConnection {
                 self.trace.ok("ice.selected", detail, now);
                 self.media.on_path(now);
             }
+            moim_ice::Event::Extras(extras) => self.take_extras(&extras, now),
             moim_ice::Event::RoleChanged(role) => self.trace.ok("ice.role", format!("{role:?}"), now),
-            moim_ice::Event::ResolveName { id, name } => self.tell(Event::ResolveName { id, name }),
-            moim_ice::Event::Connect { id, local, bind_port, remote, protocol, framing } => {
-                self.tell(Event::Connect { id, local, bind_port, remote, protocol, framing });
-            }
-            moim_ice::Event::Disconnect { local, remote, id } => {
-                self.tell(Event::Disconnect { local, remote, id });
-            }
+            moim_ice::Event::Ask(ask) => self.tell(Event::Ask(ask)),
             _ => {}
         }
     }
@@ -112,9 +118,15 @@ impl PeerConnection {
                 {
                     self.trace.failed("srtp.keys", error.to_string(), now);
                 }
+                if let Some(sped) = &mut self.sped {
+                    sped.handshake_done();
+                }
                 self.start_sctp(now);
             }
             DtlsEvent::Failed(failure) => {
+                if let Some(sped) = &mut self.sped {
+                    sped.turn_off();
+                }
                 self.trace.failed("dtls.failed", failure.to_string(), now);
                 self.end_transports(now);
             }
@@ -149,10 +161,9 @@ impl PeerConnection {
     }
 
     fn trickle(&self, candidate: String) -> TrickleCandidate {
-        let section = self.negotiator.local().and_then(|description| description.media.first());
         TrickleCandidate {
             candidate,
-            mid: section.and_then(moim_sdp::MediaSection::mid),
+            mid: self.negotiator.first_mid(),
             mline_index: 0,
             ufrag: self.ice.local_credentials().ufrag().to_owned(),
         }

@@ -3,11 +3,12 @@
 use super::PeerConnection;
 use crate::candidate;
 use crate::media::{Encoding, MediaStream, Role, Stream};
+use crate::sped::Sped;
 use crate::stats::{
     CandidatePairStats, DataChannelStats, InboundRtpStats, OutboundRtpStats, PeerConnectionStats,
     RemoteInboundRtpStats, RemoteOutboundRtpStats, StatsReport, TransportStats,
 };
-use moim_ice::{IceRole, PairState, PairStats};
+use moim_ice::{IceRole, PairState, PairStats, TurnTransport};
 use moim_sdp::jsep::TransceiverId;
 use moim_wire::MediaKind;
 
@@ -36,6 +37,7 @@ impl PeerConnection {
             data_channels_closed,
             packets_dropped: self.drops.total() + self.dtls.dropped(),
             messages_dropped: self.channels.dropped(),
+            sctp_inits_refused: self.sctp_inits_refused,
             events_lost: self.events_lost + self.ice.counters().events_lost,
         }
     }
@@ -56,6 +58,9 @@ impl PeerConnection {
             ice_state: self.ice.connection_state().as_str().to_owned(),
             dtls_state: self.dtls.state().as_str().to_owned(),
             dtls_role: self.dtls.role().map_or_else(|| "unknown".to_owned(), |role| role.to_string()),
+            sped_state: self.sped.as_ref().map(|sped| sped.state().as_str()),
+            sped_datagrams_received: self.sped.as_ref().map_or(0, Sped::received),
+            snap: self.sctp.did_without_handshake(),
             srtp_cipher: self.media.profile().map(|profile| profile.as_str().to_owned()),
             available_outgoing_bitrate: congestion.map(|stats| float(stats.target.as_bps())),
             congestion_reason: congestion.map(|stats| stats.reason.as_str().to_owned()),
@@ -103,6 +108,7 @@ impl PeerConnection {
             retransmitted_packets_sent: counters.retransmitted_packets,
             retransmitted_bytes_sent: counters.retransmitted_bytes,
             padding_bytes_sent: counters.padding_bytes,
+            payloads_gone: counters.payloads_gone,
             nack_count: counters.nacks,
             pli_count: counters.plis,
             fir_count: counters.firs,
@@ -129,6 +135,7 @@ fn pair_stats(pair: &PairStats<'_>) -> CandidatePairStats {
     CandidatePairStats {
         local_candidate: candidate::to_sdp(pair.local).to_string(),
         remote_candidate: candidate::to_sdp(pair.remote).to_string(),
+        relay_protocol: pair.relay_transport.map(TurnTransport::as_str),
         state: state_word(pair.state).to_owned(),
         nominated: pair.is_nominated,
         selected: pair.is_selected,

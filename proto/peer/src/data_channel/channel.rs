@@ -132,8 +132,6 @@ pub struct DataChannel {
     /// The other side may not know of it yet: what it is sent goes in order (RFC 8832 §6).
     pub(super) awaits_ack: bool,
     pub(super) low_threshold: usize,
-    /// More than the threshold was waiting, so that it is news when it no longer is.
-    pub(super) was_above_threshold: bool,
     pub(super) counters: DataChannelCounters,
 }
 

@@ -1,7 +1,9 @@
 #![expect(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
 
+mod turns;
+
 use super::*;
-use crate::sctp::{MESSAGE_LEN_DEFAULT, MESSAGE_LEN_MAX, SctpStart};
+use crate::sctp::{self, MESSAGE_LEN_DEFAULT, MESSAGE_LEN_MAX, SctpStart};
 use moim_wire::Deadline;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 struct End {
     sctp: SctpTransport,
     channels: DataChannels,
+    now: Instant,
 }
 
 struct Pair {
@@ -17,11 +20,14 @@ struct Pair {
     /// Every how many packets one is lost.
     lost_every: usize,
     carried: usize,
+    /// The streams of the parts of messages that the first end has sent, in their order.
+    order: Vec<u16>,
 }
 
 impl End {
     fn new() -> Self {
-        Self { sctp: SctpTransport::new(), channels: DataChannels::new(BUFFERED_AMOUNT_MAX) }
+        let channels = DataChannels::new(BUFFERED_AMOUNT_MAX);
+        Self { sctp: SctpTransport::new(), channels, now: Instant::now() }
     }
 
     fn create(&mut self, init: DataChannelInit) -> DataChannelId {
@@ -29,13 +35,18 @@ impl End {
     }
 
     fn text(&mut self, id: DataChannelId, text: &str) {
-        self.channels.send(id, false, text.as_bytes(), &mut self.sctp).unwrap();
+        self.channels.send(id, false, text.as_bytes(), &mut self.sctp, self.now).unwrap();
     }
 
     fn pump(&mut self) {
         while let Some(event) = self.sctp.poll_event() {
             self.channels.handle_sctp(&event, &mut self.sctp);
         }
+        self.channels.settle(&mut self.sctp);
+    }
+
+    fn poll_transmit(&mut self, now: Instant) -> Option<Bytes> {
+        self.channels.poll_transmit(&mut self.sctp, now)
     }
 
     fn events(&mut self) -> Vec<DataChannelEvent> {
@@ -62,7 +73,7 @@ impl Pair {
             end.channels.set_role(index == 0);
             end.sctp.start(start(index == 0), now);
         }
-        Self { ends, now, lost_every: 0, carried: 0 }
+        Self { ends, now, lost_every: 0, carried: 0, order: Vec::new() }
     }
 
     fn connected() -> Self {
@@ -87,11 +98,19 @@ impl Pair {
         }
     }
 
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.ends.iter_mut().for_each(|end| end.now = self.now);
+    }
+
     fn carry(&mut self) -> bool {
         let mut is_carried = false;
+        self.ends.iter_mut().for_each(|end| end.now = self.now);
         for from in 0..2 {
-            while let Some(packet) = self.ends[from].sctp.poll_transmit(self.now) {
+            while let Some(packet) = self.ends[from].poll_transmit(self.now) {
                 is_carried = true;
+                let data = sctp::chunks(&packet).filter(|(kind, _)| *kind == sctp::DATA && from == 0);
+                self.order.extend(data.map(|(_, value)| u16::from_be_bytes([value[4], value[5]])));
                 self.carried += 1;
                 if self.lost_every == 0 || !self.carried.is_multiple_of(self.lost_every) {
                     self.ends[1 - from].sctp.handle_packet(packet, self.now);
@@ -104,7 +123,13 @@ impl Pair {
 }
 
 fn start(is_client: bool) -> SctpStart {
-    SctpStart { is_client, local_port: 5000, remote_port: 5000, send_len_max: MESSAGE_LEN_DEFAULT }
+    SctpStart {
+        is_client,
+        local_port: 5000,
+        remote_port: 5000,
+        send_len_max: MESSAGE_LEN_DEFAULT,
+        snap: None,
+    }
 }
 
 fn named(label: &str) -> DataChannelInit {
@@ -155,9 +180,9 @@ fn messages_of_every_kind_go_both_ways() {
     assert_eq!(pair.ends[0].channels.channel(theirs).unwrap().stream(), Some(1), "odd for the DTLS server");
     pair.ends[1].events();
 
-    let End { sctp, channels } = &mut pair.ends[1];
+    let End { sctp, channels, .. } = &mut pair.ends[1];
     for (binary, data) in [(false, &b"text"[..]), (true, &[0, 255, 7]), (false, b""), (true, b"")] {
-        channels.send(ours, binary, data, sctp).unwrap();
+        channels.send(ours, binary, data, sctp, pair.now).unwrap();
     }
     pair.ends[0].text(theirs, "안녕");
     pair.run();
@@ -184,7 +209,7 @@ fn channels_that_were_agreed_on_need_no_message() {
         pair.ends[1].events(),
         [DataChannelEvent::Open(ids[1]), DataChannelEvent::Message(ids[1], text("hello"))]
     );
-    let End { channels, sctp } = &mut pair.ends[0];
+    let End { channels, sctp, .. } = &mut pair.ends[0];
     assert_eq!(channels.create(init, sctp), Err(DataChannelError::Stream), "the stream is in use");
 }
 
@@ -194,12 +219,12 @@ fn the_longest_message_passes_and_a_longer_one_does_not() {
     let id = pair.ends[0].create(named("x"));
     pair.run();
     pair.ends[1].events();
-    let End { channels, sctp } = &mut pair.ends[0];
+    let End { channels, sctp, .. } = &mut pair.ends[0];
     let long = vec![7; MESSAGE_LEN_MAX as usize];
 
-    let refused = channels.send(id, true, &long, sctp);
+    let refused = channels.send(id, true, &long, sctp, pair.now);
     sctp.set_send_len_max(MESSAGE_LEN_MAX);
-    channels.send(id, true, &long, sctp).unwrap();
+    channels.send(id, true, &long, sctp, pair.now).unwrap();
     pair.run();
 
     assert_eq!(refused, Err(DataChannelError::TooLong { max: MESSAGE_LEN_DEFAULT }));
@@ -235,8 +260,8 @@ fn messages_that_are_not_to_be_repeated_are_lost_at_times() {
             pair.lost_every = 5;
             for number in 0..200 {
                 pair.ends[0].text(id, &format!("{number} {}", "x".repeat(900)));
-                pair.now += Duration::from_millis(5);
                 pair.carry();
+                pair.pass(Duration::from_millis(5));
             }
             pair.lost_every = 0;
             pair.run();
@@ -258,9 +283,9 @@ fn closing_delivers_what_was_sent_and_frees_the_stream() {
         let ours = pair.ends[0].create(named("again"));
         pair.run();
         pair.ends[0].text(ours, "last words");
-        let End { channels, sctp } = &mut pair.ends[0];
+        let End { channels, sctp, .. } = &mut pair.ends[0];
         channels.close(ours, sctp).unwrap();
-        assert_eq!(channels.send(ours, true, b"x", sctp), Err(DataChannelError::NotOpen));
+        assert_eq!(channels.send(ours, true, b"x", sctp, pair.now), Err(DataChannelError::NotOpen));
         // The other side has to read before the reset can take effect there.
         let mut events = [Vec::new(), Vec::new()];
         for _ in 0..4 {
@@ -307,20 +332,20 @@ fn what_waits_is_bounded_and_tells_when_it_is_little() {
     let id = pair.ends[0].create(named("x"));
     pair.run();
     pair.ends[0].events();
-    let End { channels, sctp } = &mut pair.ends[0];
+    let End { channels, sctp, .. } = &mut pair.ends[0];
     channels.set_low_threshold(id, 10_000, sctp).unwrap();
     let mut sent = 0;
-    while channels.send(id, true, &[0; 10_000], sctp).is_ok() {
+    while channels.send(id, true, &[0; 10_000], sctp, pair.now).is_ok() {
         sent += 1;
     }
 
     assert_eq!(sent, 10);
-    assert_eq!(channels.send(id, true, &[0; 10_000], sctp), Err(DataChannelError::BufferFull));
+    assert_eq!(channels.send(id, true, &[0; 10_000], sctp, pair.now), Err(DataChannelError::BufferFull));
     assert_eq!(channels.buffered_amount(id, sctp), 100_000);
     pair.run();
 
     assert_eq!(pair.ends[0].events(), [DataChannelEvent::BufferedAmountLow(id)]);
-    let End { channels, sctp } = &mut pair.ends[0];
+    let End { channels, sctp, .. } = &mut pair.ends[0];
     assert_eq!(channels.buffered_amount(id, sctp), 0);
 }
 
@@ -331,12 +356,12 @@ fn what_is_not_read_stays_with_the_sender() {
     pair.run();
     pair.ends[1].events();
     for _ in 0..40 {
-        let End { channels, sctp } = &mut pair.ends[0];
-        channels.send(id, true, &vec![0; 60_000], sctp).unwrap();
+        let End { channels, sctp, .. } = &mut pair.ends[0];
+        channels.send(id, true, &vec![0; 60_000], sctp, pair.now).unwrap();
     }
 
     pair.run();
-    let End { channels, sctp } = &mut pair.ends[0];
+    let End { channels, sctp, .. } = &mut pair.ends[0];
     assert!(channels.buffered_amount(id, sctp) > 1_000_000, "the window of the receiver is closed");
 
     let mut read = 0;
@@ -350,7 +375,7 @@ fn what_is_not_read_stays_with_the_sender() {
 #[test]
 fn two_that_listen_find_each_other() {
     let now = Instant::now();
-    let mut pair = Pair { ends: [End::new(), End::new()], now, lost_every: 0, carried: 0 };
+    let mut pair = Pair { ends: [End::new(), End::new()], now, lost_every: 0, carried: 0, order: Vec::new() };
     for (index, end) in pair.ends.iter_mut().enumerate() {
         end.channels.set_role(index == 0);
     }
@@ -412,7 +437,7 @@ fn limits_hold() {
     }
     assert_eq!(end.channels.create(named(""), &mut end.sctp), Err(DataChannelError::TooMany));
     assert_eq!(
-        end.channels.send(DataChannelId(0), true, b"x", &mut end.sctp),
+        end.channels.send(DataChannelId(0), true, b"x", &mut end.sctp, end.now),
         Err(DataChannelError::NotOpen)
     );
 }
@@ -485,7 +510,7 @@ fn an_association_that_says_anything_at_all_breaks_nothing_but_itself() {
                 1 => drop(pair.ends[0].channels.create(named("more"), &mut pair.ends[0].sctp)),
                 2..5 => {
                     let data = vec![7; below(5_000)];
-                    let _ = pair.ends[0].channels.send(id, true, &data, &mut pair.ends[0].sctp);
+                    let _ = pair.ends[0].channels.send(id, true, &data, &mut pair.ends[0].sctp, pair.now);
                 }
                 5 => {
                     pair.now += Duration::from_millis(100 * below(30) as u64);
@@ -494,7 +519,7 @@ fn an_association_that_says_anything_at_all_breaks_nothing_but_itself() {
                 _ => {}
             }
             for from in [0, 1] {
-                while let Some(packet) = pair.ends[from].sctp.poll_transmit(pair.now) {
+                while let Some(packet) = pair.ends[from].poll_transmit(pair.now) {
                     let mut packet = packet.to_vec();
                     for _ in 0..below(3) {
                         let place = 12 + below(packet.len().saturating_sub(12).clamp(1, 40));
@@ -521,9 +546,9 @@ fn whoever_fills_a_full_buffer_is_not_listened_to_any_more() {
     let mut pair = Pair::connected();
     let id = pair.ends[0].create(named("one"));
     pair.run();
-    pair.ends[0].channels.send(id, true, &[7; 1_000], &mut pair.ends[0].sctp).unwrap();
+    pair.ends[0].channels.send(id, true, &[7; 1_000], &mut pair.ends[0].sctp, pair.now).unwrap();
     let template = loop {
-        let packet = pair.ends[0].sctp.poll_transmit(pair.now).unwrap();
+        let packet = pair.ends[0].poll_transmit(pair.now).unwrap();
         if packet[12] == 0 {
             break packet.to_vec();
         }
@@ -556,7 +581,7 @@ fn what_is_welcome_is_not_held_against_anybody() {
     pair.run();
     for _ in 0..100 {
         for _ in 0..2 {
-            pair.ends[0].channels.send(id, true, &vec![7; 60_000], &mut pair.ends[0].sctp).unwrap();
+            pair.ends[0].channels.send(id, true, &vec![7; 60_000], &mut pair.ends[0].sctp, pair.now).unwrap();
         }
         pair.run();
         assert_eq!(pair.ends[1].messages().len(), 2);

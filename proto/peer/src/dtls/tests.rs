@@ -27,7 +27,7 @@ fn pair_with(
     let now = Instant::now();
     let (ours, theirs) = (certificate(), certificate());
     let transport = |certificate: &Certificate, versions| {
-        DtlsTransport::new(DtlsConfig::new(certificate.clone(), versions, Some(7)).unwrap())
+        DtlsTransport::new(DtlsConfig::new(certificate.clone(), versions, Some(7), false).unwrap())
     };
     let mut pair = Pair { client: transport(&ours, client), server: transport(&theirs, server), now };
     pair.client.start(DtlsRole::Client, told(&theirs), now);
@@ -192,8 +192,13 @@ fn a_hello_that_overtook_the_answer_is_kept() {
     while let Some(datagram) = pair.client.poll_transmit() {
         assert!(late.handle_datagram(&datagram, pair.now));
     }
+    let kept = late.early.len();
     for _ in 0..2 * EARLY_MAX {
-        late.handle_datagram(&[22; 100], pair.now);
+        assert!(late.handle_datagram(&[22; 100], pair.now), "that it comes again is no reason to drop it");
+    }
+    assert_eq!(late.early.len(), kept + 1, "each once");
+    for number in 0..2 * EARLY_MAX {
+        late.handle_datagram(&[number.to_le_bytes()[0]; 100], pair.now);
     }
     assert_eq!(late.early.len(), EARLY_MAX, "and not more than that");
 
@@ -370,4 +375,42 @@ fn what_belongs_to_another_handshake_ends_no_connection() {
         pair.run(|_| false);
         assert_eq!(pair.server.poll_received().as_deref(), Some(&b"still here"[..]), "{versions:?}");
     }
+}
+
+/// A server by checks that has a path, and a client of whose hello it has not heard.
+fn server_with_path() -> Pair {
+    let now = Instant::now();
+    let (ours, theirs) = (certificate(), certificate());
+    let transport = |certificate: &Certificate| {
+        let config = DtlsConfig::new(certificate.clone(), DtlsVersions::Auto, Some(7), true).unwrap();
+        DtlsTransport::new(config)
+    };
+    let mut pair = Pair { client: transport(&ours), server: transport(&theirs), now };
+    pair.server.start(DtlsRole::Server, vec![ours.fingerprint().clone()], now);
+    pair.server.set_path(now);
+    pair.now += HANDSHAKE_MAX * 2;
+    pair.server.handle_timeout(pair.now);
+    pair.client.start(DtlsRole::Client, vec![theirs.fingerprint().clone()], pair.now);
+    pair.client.set_path(pair.now);
+    pair
+}
+
+#[test]
+fn a_server_has_patience_until_there_is_a_hello() {
+    let mut pair = server_with_path();
+
+    assert_eq!(pair.server.poll_timeout(), None);
+    pair.run(|_| false);
+
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn a_server_whose_client_falls_silent_gives_up() {
+    let mut pair = server_with_path();
+
+    pair.run(|number| number > 1);
+
+    assert_eq!(pair.server.state(), DtlsState::Failed);
+    assert!(matches!(pair.server.poll_event(), Some(DtlsEvent::Failed(DtlsFailure::Timeout))));
 }

@@ -17,6 +17,8 @@ pub(crate) struct SendCounters {
     pub(crate) retransmitted_packets: u64,
     pub(crate) retransmitted_bytes: u64,
     pub(crate) padding_bytes: u64,
+    /// Packets whose payload was not there any more when they were to leave, for the first time or again.
+    pub(crate) payloads_gone: u64,
     pub(crate) nacks: u32,
     pub(crate) plis: u32,
     pub(crate) firs: u32,

@@ -30,7 +30,8 @@ pub(super) struct History {
 struct Kept {
     seq: ExtSeqNo,
     slot: Slot,
-    at: Instant,
+    /// From when on it is too old.
+    until: Instant,
 }
 
 impl Default for History {
@@ -68,7 +69,7 @@ impl History {
             self.make_room(seq, store);
         }
         let place = self.place(seq);
-        if let Some(before) = self.ring[place].replace(Kept { seq, slot, at: now }) {
+        if let Some(before) = self.ring[place].replace(Kept { seq, slot, until: now + HISTORY_AGE_MAX }) {
             store.release(before.slot);
         }
         store.keep(slot);
@@ -83,9 +84,7 @@ impl History {
 
     /// The same, unless it is too old to be asked for: of a stream that pauses, all are still here that came before.
     pub(super) fn find_fresh(&self, seq: SeqNo, now: Instant) -> Option<Slot> {
-        self.find_kept(seq)
-            .filter(|kept| now.saturating_duration_since(kept.at) < HISTORY_AGE_MAX)
-            .map(|kept| kept.slot)
+        self.find_kept(seq).filter(|kept| now < kept.until).map(|kept| kept.slot)
     }
 
     /// The newest packet.
@@ -108,7 +107,7 @@ impl History {
             }
             let place = self.place(self.oldest);
             if let Some(kept) = self.ring[place].filter(|kept| kept.seq == self.oldest) {
-                if now.saturating_duration_since(kept.at) < HISTORY_AGE_MAX {
+                if now < kept.until {
                     return;
                 }
                 self.ring[place] = None;
@@ -175,7 +174,7 @@ mod tests {
         }
 
         fn send(&mut self, seq: u64) {
-            let slot = self.store.take().unwrap();
+            let slot = self.store.take(super::super::store::Room::Packet).unwrap();
             self.store.get_mut(slot).seq = ExtSeqNo(seq);
             self.history.insert(ExtSeqNo(seq), slot, &mut self.store, self.now);
             self.store.release(slot);

@@ -1,6 +1,7 @@
 //! What waits to be sent: in the order it came, or as congestion control has it.
 
-use super::send::{Queued, SendError};
+use super::outgoing::SendError;
+use super::send::Queued;
 use super::store::PacketStore;
 use moim_cc::pacer::Full;
 use moim_cc::{Config, Pacer, PacerConfig, PacerOutput, PacketKind, ProbeId, SendSideController, SentPacket};
@@ -107,6 +108,7 @@ impl Queue {
     pub(super) fn on_sent(&mut self, packet: SentPacket, now: Instant) {
         if let Self::Paced(paced) = self {
             paced.controller.on_sent(packet, now);
+            paced.pacer.hold(paced.controller.is_full());
         }
     }
 
@@ -230,6 +232,7 @@ impl Paced {
     /// The pacer does what the controller says.
     fn follow(&mut self, now: Instant) {
         self.pacer.set_rates(self.controller.pacing_rate(), Bitrate::ZERO, now);
+        self.pacer.hold(self.controller.is_full());
         while let Some(probe) = self.controller.poll_probe() {
             self.pacer.start_probe(probe);
         }

@@ -135,19 +135,26 @@ impl RtcpOut {
         if !self.key_frames.is_empty() || !self.byes.is_empty() {
             return Some(Deadline::new(passed, "rtcp"));
         }
-        let feedback = match &self.feedback {
+        let missing = self.missing_due.map(|at| Deadline::new(at, "missing packets"));
+        Deadline::soonest(Deadline::soonest(self.feedback_due(), missing), Some(self.schedule.poll_timeout()))
+    }
+
+    fn feedback_due(&self) -> Option<Deadline> {
+        match &self.feedback {
             Recorder::None | Recorder::Waiting => None,
             Recorder::Twcc(recorder) => recorder.poll_timeout(),
             Recorder::Ccfb(recorder) => recorder.poll_timeout(),
-        };
-        let missing = self.missing_due.map(|at| Deadline::new(at, "missing packets"));
-        Deadline::soonest(Deadline::soonest(feedback, missing), Some(self.schedule.poll_timeout()))
+        }
     }
 
-    /// Whether there is something to be said.
+    /// Whether there is something to be said. Asked before each packet of media: the soonest of all is not needed for that.
     #[inline]
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.poll_timeout(now).is_some_and(|deadline| deadline.at <= now)
+        !self.key_frames.is_empty()
+            || !self.byes.is_empty()
+            || self.missing_due.is_some_and(|due| due <= now)
+            || self.schedule.poll_timeout().at <= now
+            || self.feedback_due().is_some_and(|deadline| deadline.at <= now)
     }
 
     /// Writes what is due, in one packet. [`None`]: nothing.

@@ -1,15 +1,18 @@
 //! The way of media packets out: a header and one copy when they are given, protection when they leave.
 
 use super::encoding::Encoding;
+use super::outgoing::{NO_EXTENSIONS, OutgoingRtp, Payload, Payloads, SendError};
+use super::queue::Queue;
 use super::section::{Formats, SectionSpec};
-use super::store::{PACKET_LEN_MAX, PacketStore, Slot};
+use super::store::{Body, PACKET_LEN_MAX, PacketStore, Room, Slot};
 use moim_cc::{Paced, PacketKind};
 use moim_rtp::extension::{AbsSendTime, TransportSequence};
 use moim_rtp::{
-    ExtensionMap, ExtensionValues, HeaderLayout, OutgoingHeader, RtpPacket, rtx, write_header, write_padding,
+    ExtensionMap, ExtensionValues, Header, HeaderCache, HeaderLayout, OutgoingHeader, rtx, write_header,
+    write_padding,
 };
 use moim_srtp::Sealer;
-use moim_wire::{ExtSeqNo, MediaKind, PayloadType, RtpTimestamp, SeqNo, Ssrc};
+use moim_wire::{ExtSeqNo, MediaKind, Mid, PayloadType, Rid, SeqNo, Ssrc};
 use std::time::{Duration, Instant};
 
 /// A packet is sent again at most so often: within a round trip it cannot have been missed twice.
@@ -19,77 +22,8 @@ const RESENDS_MAX: u8 = 10;
 /// The longest padding of a packet (RFC 3550 §5.1).
 const PADDING_LEN_MAX: usize = 224;
 
-/// A media packet to be sent.
-#[derive(Clone, Copy, Debug)]
-pub struct OutgoingRtp<'a> {
-    /// The format, as negotiated.
-    pub payload_type: PayloadType,
-    /// The last packet of a picture, or the first after silence.
-    pub marker: bool,
-    /// The reading of the media clock.
-    pub timestamp: RtpTimestamp,
-    /// The place in the stream. [`None`]: after the one before. Who forwards says it, and says none twice.
-    pub seq: Option<SeqNo>,
-    /// The payload.
-    pub payload: &'a [u8],
-    /// Header extensions. Those that name the stream or the transport's numbers are filled in here.
-    pub extensions: &'a ExtensionValues,
-    /// What the places of long extensions refer to: the packet they were read from.
-    pub raw: &'a [u8],
-}
-
-/// Nothing but what the connection adds itself.
-const NO_EXTENSIONS: ExtensionValues = ExtensionValues {
-    mid: None,
-    rid: None,
-    repaired_rid: None,
-    transport_sequence: None,
-    abs_send_time: None,
-    audio_level: None,
-    abs_capture_time: None,
-    playout_delay: None,
-    video_orientation: None,
-    video_content_type: None,
-    video_timing: None,
-    transmission_offset: None,
-    color_space: None,
-    dependency_descriptor: None,
-    layers_allocation: None,
-};
-
-impl<'a> OutgoingRtp<'a> {
-    /// A packet after the one before, without header extensions of its own.
-    pub fn new(payload_type: PayloadType, marker: bool, timestamp: RtpTimestamp, payload: &'a [u8]) -> Self {
-        Self { payload_type, marker, timestamp, seq: None, payload, extensions: &NO_EXTENSIONS, raw: &[] }
-    }
-}
-
-/// Why a media packet is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// There is no such sender, or it has no such encoding.
-    #[error("there is no such sender or encoding")]
-    Unknown,
-    /// DTLS is not connected (yet, or any more).
-    #[error("the connection is not established")]
-    NotConnected,
-    /// The other side does not want this now: the direction says so, or the encoding was not accepted.
-    #[error("the other side does not receive this now")]
-    NotWanted,
-    /// The payload type was not negotiated for sending.
-    #[error("the payload type was not negotiated")]
-    PayloadType,
-    /// The packet would be longer than [`PACKET_LEN_MAX`].
-    #[error("the packet is longer than {PACKET_LEN_MAX} bytes")]
-    TooLong,
-    /// The sequence number was used, or is too far behind to know.
-    #[error("the sequence number was used already")]
-    SeqUsed,
-    /// So much waits to be sent that this is not.
-    #[error("too many packets wait to be sent")]
-    QueueFull,
-}
+/// What says whose stream a packet is of, as long as the other side may not know.
+type Names = (Mid, Option<Rid>);
 
 /// A transceiver's way out.
 #[derive(Debug)]
@@ -98,11 +32,13 @@ pub(crate) struct SendSection {
     pub(crate) is_active: bool,
     pub(crate) formats: Formats,
     pub(crate) map: ExtensionMap,
-    pub(crate) mid: moim_wire::Mid,
+    pub(crate) mid: Mid,
     /// Its encodings, by their places in the table of all.
     pub(crate) encodings: Vec<u32>,
     has_transport_sequence: bool,
     has_abs_send_time: bool,
+    /// Of its map: a section that is negotiated again begins anew.
+    headers: HeaderCache<Option<Names>>,
 }
 
 impl SendSection {
@@ -116,7 +52,13 @@ impl SendSection {
             encodings: Vec::new(),
             has_transport_sequence: spec.has_transport_sequence(),
             has_abs_send_time: spec.extensions.id(moim_rtp::ExtensionKind::AbsSendTime).is_some(),
+            headers: HeaderCache::new(None),
         }
+    }
+
+    /// What its packets are to the pacer.
+    pub(super) fn packet_kind(&self) -> PacketKind {
+        if self.kind == MediaKind::Audio { PacketKind::Audio } else { PacketKind::Video }
     }
 }
 
@@ -157,6 +99,8 @@ pub(super) struct Sent {
 pub(super) struct Outbound<'a> {
     pub(super) sealer: &'a Sealer,
     pub(super) store: &'a mut PacketStore,
+    /// Where payloads lie that the store has only references to.
+    pub(super) source: &'a dyn Payloads,
     /// The transport's next number.
     pub(super) transport_seq: &'a mut u64,
     /// Whether the other side tells what of the transport's packets arrives.
@@ -164,15 +108,18 @@ pub(super) struct Outbound<'a> {
     pub(super) abs_send_time: AbsSendTime,
 }
 
-/// Puts a packet into the store and says how it waits.
-pub(super) fn prepare(
-    section: &SendSection,
+/// Puts a packet into the store and into the queue.
+///
+/// The payload is copied last, and nothing is read back after that: the store's memory was last touched a second ago, and a load that
+/// has to wait for stores waits until that memory has come.
+pub(super) fn enqueue(
+    section: &mut SendSection,
     encoding: &mut Encoding,
     index: u32,
     packet: &OutgoingRtp<'_>,
-    store: &mut PacketStore,
+    (store, queue): (&mut PacketStore, &mut Queue),
     now: Instant,
-) -> Result<(Queued, PacketKind), SendError> {
+) -> Result<(), SendError> {
     let format = section.formats.media(packet.payload_type).ok_or(SendError::PayloadType)?;
     let seq = encoding.number(packet.seq).ok_or(SendError::SeqUsed)?;
     let header = OutgoingHeader {
@@ -184,41 +131,65 @@ pub(super) fn prepare(
         csrcs: &[],
         has_padding: false,
     };
-    let mut values = *packet.extensions;
-    values.mid = (!encoding.is_known).then_some(section.mid);
-    values.rid = if encoding.is_known { None } else { encoding.spec.rid };
-    values.repaired_rid = None;
-    values.transport_sequence = section.has_transport_sequence.then(TransportSequence::default);
-    values.abs_send_time = section.has_abs_send_time.then(|| AbsSendTime::from_bits(0));
-
-    let slot = store.take().ok_or(SendError::QueueFull)?;
-    let stored = store.get_mut(slot);
-    let buffer = stored.bytes_mut();
-    let written = write_header(buffer, &header, &section.map, &values, packet.raw).ok().and_then(|layout| {
-        let payload = buffer.get_mut(layout.header_len..layout.header_len + packet.payload.len())?;
-        payload.copy_from_slice(packet.payload);
-        Some(layout)
-    });
-    let Some(layout) = written else {
+    let names = (!encoding.is_known).then_some((section.mid, encoding.spec.rid));
+    let (slot, layout) = take_with_header(section, &header, names, packet, store)?;
+    let (stored, len) = (store.get_mut(slot), layout.header_len + packet.payload.len());
+    let Some(len) = u16::try_from(len).ok().filter(|len| usize::from(*len) <= PACKET_LEN_MAX) else {
         store.release(slot);
         return Err(SendError::TooLong);
     };
-    let len = layout.header_len + packet.payload.len();
-    stored.layout = layout;
-    stored.seq = seq;
-    stored.len = u16::try_from(len).unwrap_or(u16::MAX);
+    (stored.layout, stored.seq, stored.len) = (layout, seq, len);
+    match &packet.payload {
+        Payload::Copied(_) => stored.body = Body::Copied,
+        Payload::Shared(shared) => stored.body = Body::Shared(*shared),
+    }
     encoding.set_used(seq);
     encoding.clock = Some((packet.timestamp, now, format.clock_rate));
+    queue.push(Queued { slot, encoding: index, len, how: How::New }, section.packet_kind(), store, now)?;
     encoding.counters.packets += 1;
     encoding.counters.payload_bytes += packet.payload.len() as u64;
     encoding.counters.header_bytes += layout.header_len as u64;
     encoding.counters.frames_marked += u64::from(packet.marker);
-    let queued = Queued { slot, encoding: index, len: store.get(slot).len, how: How::New };
     if format.has_nack {
         encoding.history.insert(seq, slot, store, now);
     }
-    let kind = if section.kind == MediaKind::Audio { PacketKind::Audio } else { PacketKind::Video };
-    Ok((queued, kind))
+    if let Payload::Copied(payload) = packet.payload {
+        store.get_mut(slot).payload_mut().copy_from_slice(payload);
+    }
+    Ok(())
+}
+
+/// Writes a header to where there is room for what is to be kept with it.
+fn take_with_header(
+    section: &mut SendSection,
+    header: &OutgoingHeader<'_>,
+    names: Option<Names>,
+    packet: &OutgoingRtp<'_>,
+    store: &mut PacketStore,
+) -> Result<(Slot, HeaderLayout), SendError> {
+    let rooms: &[Room] = match packet.payload {
+        Payload::Copied(_) => &[Room::Packet],
+        // Few headers are so long that they need more.
+        Payload::Shared(_) => &[Room::Header, Room::Packet],
+    };
+    for room in rooms {
+        let slot = store.take(*room).ok_or(SendError::QueueFull)?;
+        let out = store.get_mut(slot).room_mut();
+        let (has_transport_sequence, has_abs_send_time) =
+            (section.has_transport_sequence, section.has_abs_send_time);
+        let complete = |values: &mut ExtensionValues| {
+            (values.mid, values.rid) = (names.map(|(mid, _)| mid), names.and_then(|(_, rid)| rid));
+            values.repaired_rid = None;
+            values.transport_sequence = has_transport_sequence.then(TransportSequence::default);
+            values.abs_send_time = has_abs_send_time.then(|| AbsSendTime::from_bits(0));
+        };
+        let given = (packet.extensions, packet.raw);
+        if let Ok(layout) = section.headers.write(out, header, &section.map, given, (names, complete)) {
+            return Ok((slot, layout));
+        }
+        store.release(slot);
+    }
+    Err(SendError::TooLong)
 }
 
 /// What is asked for again.
@@ -244,18 +215,18 @@ pub(super) fn again(
     // One that still waits, for its first time or to be sent again, is on its way already, however often it is asked for.
     let sent = stored.sent.filter(|_| !stored.is_waiting_again)?;
     let is_too_soon = now.saturating_duration_since(sent) < pause.max(RESEND_PAUSE_MIN);
-    if is_too_soon || stored.resends >= RESENDS_MAX {
+    if is_too_soon || stored.resends >= RESENDS_MAX || stored.body == Body::Gone {
         return None;
     }
-    let how = if rtx_of(section, encoding, stored.bytes()).is_some() { How::Rtx } else { How::Same };
+    let how = if rtx_of(section, encoding, stored.header()).is_some() { How::Rtx } else { How::Same };
     let len = stored.len;
     (stored.is_waiting_again, stored.resends) = (true, stored.resends + 1);
     store.keep(slot);
     Some(Queued { slot, encoding: index, len, how })
 }
 
-fn rtx_of(section: &SendSection, encoding: &Encoding, packet: &[u8]) -> Option<(Ssrc, PayloadType)> {
-    let payload_type = PayloadType::new(*packet.get(1)? & 0x7F)?;
+fn rtx_of(section: &SendSection, encoding: &Encoding, header: &[u8]) -> Option<(Ssrc, PayloadType)> {
+    let payload_type = PayloadType::new(*header.get(1)? & 0x7F)?;
     Some((encoding.spec.rtx?, section.formats.media(payload_type)?.rtx?))
 }
 
@@ -290,6 +261,7 @@ impl Queued {
         };
         let stored = outbound.store.get_mut(self.slot);
         (stored.sent, stored.is_waiting_again) = (Some(now), false);
+        encoding.counters.payloads_gone += u64::from(is_its_own && stored.body == Body::Gone);
         outbound.store.release(self.slot);
         let (len, number) = sent?;
         Some(Sent { len, encoding: self.encoding, number })
@@ -303,14 +275,16 @@ impl Queued {
     ) -> Option<(usize, Option<u64>)> {
         let stored = outbound.store.get_mut(self.slot);
         let (len, layout, seq) = (usize::from(stored.len), stored.layout, stored.seq);
+        // First of all: what is gone takes no number.
+        stored.fetch(outbound.source, out.get_mut(layout.header_len..len)?)?;
         let number = next_number(outbound.transport_seq, &layout, outbound.is_numbered);
         // In the store as well: if it is sent again as it was, it has to be exactly that.
-        let bytes = stored.bytes_mut();
+        let kept = stored.kept_mut();
         if let Some(number) = number {
-            layout.set_transport_sequence(bytes, ExtSeqNo(number).seq());
+            layout.set_transport_sequence(kept, ExtSeqNo(number).seq());
         }
-        layout.set_abs_send_time(bytes, outbound.abs_send_time);
-        out.get_mut(..len)?.copy_from_slice(&bytes[..len]);
+        layout.set_abs_send_time(kept, outbound.abs_send_time);
+        out[..kept.len()].copy_from_slice(kept);
         if let (Some([media, _]), Some(number)) = (encoding.numbers.as_deref_mut(), number) {
             media.insert(seq, number);
         }
@@ -323,11 +297,13 @@ impl Queued {
         out: &mut [u8],
         outbound: &mut Outbound<'_>,
     ) -> Option<(usize, Option<u64>)> {
-        let stored = outbound.store.get(self.slot);
+        let stored = outbound.store.get_mut(self.slot);
         let len = usize::from(stored.len);
-        out.get_mut(..len)?.copy_from_slice(stored.bytes());
+        stored.fetch(outbound.source, out.get_mut(stored.layout.header_len..len)?)?;
+        let kept = stored.kept_mut();
+        out[..kept.len()].copy_from_slice(kept);
         encoding.counters.retransmitted_packets += 1;
-        encoding.counters.retransmitted_bytes += stored.payload().len() as u64;
+        encoding.counters.retransmitted_bytes += stored.payload_len() as u64;
         Some((outbound.sealer.seal_rtp(out, len, stored.layout.header_len, stored.seq).ok()?, None))
     }
 
@@ -339,26 +315,28 @@ impl Queued {
         out: &mut [u8],
         outbound: &mut Outbound<'_>,
     ) -> Option<(usize, Option<u64>)> {
-        let stored = outbound.store.get(self.slot);
-        let packet = RtpPacket::parse(stored.bytes()).ok()?;
-        let (ssrc, payload_type) = rtx_of(section, encoding, packet.bytes())?;
-        let mut values = section.map.read(packet.extensions());
+        let stored = outbound.store.get_mut(self.slot);
+        let original = Header::parse(stored.header()).ok()?;
+        let (ssrc, payload_type) = rtx_of(section, encoding, stored.header())?;
+        let mut values = section.map.read(original.extensions(stored.header()));
         // Nothing says which stream is repeated but the packet itself: whether others know it by now cannot be told.
         (values.mid, values.rid, values.repaired_rid) = (Some(section.mid), None, encoding.spec.rid);
         let header = OutgoingHeader {
-            marker: packet.header().marker,
+            marker: original.marker,
             payload_type,
             seq: encoding.rtx_next.seq(),
-            timestamp: packet.header().timestamp,
+            timestamp: original.timestamp,
             ssrc,
             csrcs: &[],
             has_padding: false,
         };
-        let layout = write_header(out, &header, &section.map, &values, packet.bytes()).ok()?;
-        let body = out.get_mut(layout.header_len..)?;
-        let len = layout.header_len + rtx::wrap(body, packet.header().seq, packet.payload())?;
+        let layout = write_header(out, &header, &section.map, &values, stored.header()).ok()?;
+        let payload_at = layout.header_len + rtx::wrap(out.get_mut(layout.header_len..)?, original.seq, &[])?;
+        let payload_len = stored.payload_len();
+        let len = payload_at + payload_len;
+        stored.write_payload(outbound.source, out.get_mut(payload_at..len)?)?;
         encoding.counters.retransmitted_packets += 1;
-        encoding.counters.retransmitted_bytes += packet.payload().len() as u64;
+        encoding.counters.retransmitted_bytes += payload_len as u64;
         finish_rtx(encoding, out, len, &layout, outbound)
     }
 }
@@ -380,11 +358,13 @@ pub(super) fn write_padding_packet(
         let queued = Queued { slot, encoding: index, len: 0, how: How::Rtx };
         let sent = queued.write_rtx(section, encoding, out, outbound);
         outbound.store.release(slot);
-        let (len, number) = sent?;
-        return Some(Sent { len, encoding: index, number });
+        if let Some((len, number)) = sent {
+            return Some(Sent { len, encoding: index, number });
+        }
     }
-    let (ssrc, payload_type) = rtx_of(section, encoding, newest.bytes())?;
-    let timestamp = RtpPacket::parse(newest.bytes()).ok()?.header().timestamp;
+    let newest = outbound.store.get(slot);
+    let (ssrc, payload_type) = rtx_of(section, encoding, newest.header())?;
+    let timestamp = Header::parse(newest.header()).ok()?.timestamp;
     let header = OutgoingHeader {
         marker: false,
         payload_type,

@@ -1,11 +1,11 @@
 //! What the other side can do to media by what it says about it.
 #![expect(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
 
-use super::send::OutgoingRtp;
 use super::*;
-use moim_rtp::ExtensionMap;
+use moim_rtp::extension::RawRange;
 use moim_rtp::rtcp::{Compound, FirEntry, TwccBase};
-use moim_wire::{MediaKind, Mid, PayloadType, RtpTimestamp, SeqNo};
+use moim_rtp::{ExtensionKind, ExtensionMap, ExtensionValues};
+use moim_wire::{ExtSeqNo, MediaKind, Mid, PayloadType, RtpTimestamp, SeqNo};
 use zeroize::Zeroizing;
 
 const OWN: Ssrc = Ssrc(1);
@@ -75,7 +75,7 @@ impl Attacked {
     fn sent(&mut self) -> usize {
         let mut out = [0; 2_048];
         let mut count = 0;
-        while self.media.poll_transmit(&mut out, self.now).is_some() {
+        while self.media.poll_transmit(&NoPayloads, &mut out, self.now).is_some() {
             count += usize::from(!moim_rtp::rtcp::is_rtcp(&out));
         }
         count
@@ -232,4 +232,58 @@ fn requests_beyond_counting_are_no_harm() {
     });
 
     assert_eq!(attacked.media.encodings[0].counters.plis, u32::MAX);
+}
+
+/// A source that has everything.
+struct Sevens;
+
+impl Payloads for Sevens {
+    fn write(&self, _payload: &SharedPayload, out: &mut [u8]) -> bool {
+        out.fill(7);
+        true
+    }
+}
+
+#[test]
+fn a_shared_payload_may_have_a_header_of_any_length_up_to_a_whole_packet() {
+    let mut attacked = Attacked::new(CongestionFeedback::None);
+    let mut extensions = ExtensionMap::new();
+    extensions.set_allow_mixed(true);
+    extensions.insert(1, ExtensionKind::DependencyDescriptor).unwrap();
+    attacked.media.set_section(
+        0,
+        &SectionSpec { extensions, ..spec(CongestionFeedback::None) },
+        attacked.now,
+    );
+    let raw = [5; 255];
+    let mut out = [0; 2_048];
+    for (descriptor_len, payload_len, fits) in [
+        (0, 1_388, true),
+        (0, 1_389, false),
+        (30, 100, true),
+        (255, 100, true),
+        (255, 1_124, true),
+        (255, 1_125, false),
+    ] {
+        let descriptor = RawRange::new(0, descriptor_len).filter(|_| descriptor_len > 0);
+        let values = ExtensionValues { dependency_descriptor: descriptor, ..ExtensionValues::default() };
+        let key = PayloadKey { stream: 0, seq: ExtSeqNo(0) };
+        let payload = SharedPayload { key, len: payload_len, rewrite: 0 };
+        let packet = OutgoingRtp {
+            extensions: &values,
+            raw: &raw,
+            ..OutgoingRtp::shared(payload_type(), true, RtpTimestamp(0), payload)
+        };
+
+        let given = attacked.media.send(0, 0, &packet, attacked.now);
+
+        assert_eq!(given, if fits { Ok(()) } else { Err(SendError::TooLong) });
+        let Some(len) = attacked.media.poll_transmit(&Sevens, &mut out, attacked.now) else {
+            assert!(!fits, "{descriptor_len} and {payload_len}");
+            continue;
+        };
+        let header_len = moim_rtp::Header::parse(&out[..len]).unwrap().header_len;
+        assert!(header_len >= 12 + descriptor_len);
+        assert_eq!(len, header_len + usize::from(payload_len) + PROFILE.rtp_overhead());
+    }
 }

@@ -167,3 +167,58 @@ fn a_wrong_fingerprint_is_refused() {
     assert!(failed.is_some_and(|step| step.detail.contains("fingerprint")), "{failed:?}");
     assert_eq!(world.ends[1].connection.connection_state(), moim_peer::PeerConnectionState::Failed);
 }
+
+/// Covers: W3C webrtc-pc §4.7.3
+#[test]
+fn what_changes_while_an_offer_is_on_its_way_is_told_when_it_was_answered() {
+    let mut world = World::new();
+    world.connected();
+    world.ends[0].events.clear();
+    let told = |world: &World| {
+        world.ends[0].events.iter().filter(|event| **event == Event::NegotiationNeeded).count()
+    };
+    let add = |world: &mut World| {
+        let (init, now) = (TransceiverInit::default(), world.now);
+        world.ends[0].connection.add_transceiver(MediaKind::Audio, init, now).unwrap();
+    };
+
+    add(&mut world);
+    world.settle();
+    assert_eq!(told(&world), 1);
+    let now = world.now;
+    let offer = world.ends[0].connection.create_offer().unwrap();
+    world.ends[0].connection.set_local(SdpType::Offer, now).unwrap();
+    // It is not in the offer.
+    add(&mut world);
+    world.settle();
+    assert_eq!(told(&world), 1, "nothing can be offered meanwhile");
+    world.ends[1].connection.set_remote(SdpType::Offer, &offer, now).unwrap();
+    let answer = world.ends[1].connection.create_answer().unwrap();
+    world.ends[1].connection.set_local(SdpType::Answer, now).unwrap();
+    world.ends[0].connection.set_remote(SdpType::Answer, &answer, now).unwrap();
+    world.settle();
+    assert_eq!(told(&world), 2);
+
+    world.negotiate(0);
+    assert_eq!(told(&world), 2, "all of it is negotiated");
+}
+
+/// Covers: RFC 8839 §4.4.1.1.1
+#[test]
+fn another_password_alone_begins_ice_anew() {
+    let mut world = World::new();
+    world.connected();
+    let now = world.now;
+    let offer = world.ends[0].connection.create_offer().unwrap();
+    world.ends[0].connection.set_local(SdpType::Offer, now).unwrap();
+    let password = offer.lines().find(|line| line.starts_with("a=ice-pwd:")).unwrap();
+    let other = offer.replace(password, "a=ice-pwd:anotherPasswordOfEnoughCharacters");
+    let before = world.ends[1].connection.ice_ufrag().to_owned();
+
+    world.ends[1].connection.set_remote(SdpType::Offer, &offer, now).unwrap();
+    assert_eq!(world.ends[1].connection.ice_ufrag(), before);
+    world.ends[1].connection.set_remote(SdpType::Rollback, "", now).unwrap();
+    world.ends[1].connection.set_remote(SdpType::Offer, &other, now).unwrap();
+
+    assert_ne!(world.ends[1].connection.ice_ufrag(), before);
+}

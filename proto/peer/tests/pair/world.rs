@@ -4,10 +4,11 @@ use moim_peer::ice::{LocalAddress, Protocol};
 use moim_peer::sdp::jsep::{SdpType, TransceiverId, TransceiverInit};
 use moim_peer::{
     Certificate, Config, DataChannelEvent, DataChannelId, DataMessage, Event, Handled, OutgoingRtp,
-    PeerConnection, PeerConnectionState, Received, ReceivedRtp, TRANSMIT_LEN_MAX, Transmit,
+    PayloadKey, Payloads, PeerConnection, PeerConnectionState, Received, ReceivedRtp, SharedPayload,
+    TRANSMIT_LEN_MAX, Transmit,
 };
-use moim_wire::{Deadline, MediaKind, NtpTime, PayloadType, RtpTimestamp};
-use std::collections::BTreeMap;
+use moim_wire::{Deadline, ExtSeqNo, MediaKind, NtpTime, PayloadType, RtpTimestamp};
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) link: Link,
     /// Whether packets go at all.
     pub(crate) is_cut: bool,
+    /// Where shared payloads lie, of both ends.
+    pub(crate) shelf: Shelf,
     flying: BTreeMap<(Instant, u64), (usize, SocketAddr, Vec<u8>)>,
     number: u64,
     random: u64,
@@ -56,6 +59,29 @@ pub(crate) fn config() -> Config {
     let mut config = Config::new(certificate(), NtpTime::from_unix(Duration::from_secs(1_800_000_000)));
     config.replayable = true;
     config
+}
+
+/// Payloads that packets refer to. A rewrite is what is added to each byte.
+#[derive(Default)]
+pub(crate) struct Shelf(pub(crate) HashMap<PayloadKey, Vec<u8>>);
+
+impl Shelf {
+    /// Puts a payload there, and hands out what refers to it.
+    pub(crate) fn put(&mut self, stream: u32, seq: u64, rewrite: u64, payload: Vec<u8>) -> SharedPayload {
+        let (key, len) = (PayloadKey { stream, seq: ExtSeqNo(seq) }, u16::try_from(payload.len()).unwrap());
+        self.0.insert(key, payload);
+        SharedPayload { key, len, rewrite }
+    }
+}
+
+impl Payloads for Shelf {
+    fn write(&self, payload: &SharedPayload, out: &mut [u8]) -> bool {
+        let Some(bytes) = self.0.get(&payload.key) else { return false };
+        for (out, byte) in out.iter_mut().zip(bytes) {
+            *out = byte.wrapping_add(u8::try_from(payload.rewrite).unwrap());
+        }
+        true
+    }
 }
 
 impl World {
@@ -80,6 +106,7 @@ impl World {
             now,
             link,
             is_cut: false,
+            shelf: Shelf::default(),
             flying: BTreeMap::new(),
             number: 0,
             random: 0x1234_5678_9ABC_DEF1,
@@ -93,13 +120,25 @@ impl World {
 
     /// The same, and the answer takes its time.
     pub(crate) fn negotiate_with_pause(&mut self, offerer: usize, pause: Duration) {
+        self.negotiate_through(offerer, pause, |_, description| description);
+    }
+
+    /// The same, and descriptions are changed on their way.
+    pub(crate) fn negotiate_through(
+        &mut self,
+        offerer: usize,
+        pause: Duration,
+        change: impl Fn(SdpType, String) -> String,
+    ) {
         let now = self.now;
         let answerer = 1 - offerer;
         let offer = self.ends[offerer].connection.create_offer().unwrap();
         self.ends[offerer].connection.set_local(SdpType::Offer, now).unwrap();
+        let offer = change(SdpType::Offer, offer);
         self.ends[answerer].connection.set_remote(SdpType::Offer, &offer, now).unwrap();
         let answer = self.ends[answerer].connection.create_answer().unwrap();
         self.ends[answerer].connection.set_local(SdpType::Answer, now).unwrap();
+        let answer = change(SdpType::Answer, answer);
         self.run_for(pause);
         self.ends[offerer].connection.set_remote(SdpType::Answer, &answer, self.now).unwrap();
         self.run_for(Duration::ZERO);
@@ -182,7 +221,9 @@ impl World {
     pub(crate) fn settle(&mut self) {
         for index in 0..2 {
             let mut buffer = [0; TRANSMIT_LEN_MAX];
-            while let Some(transmit) = self.ends[index].connection.poll_transmit(&mut buffer, self.now) {
+            while let Some(transmit) =
+                self.ends[index].connection.poll_transmit_from(&self.shelf, &mut buffer, self.now)
+            {
                 self.ends[index].sent += 1;
                 self.send(index, &transmit, &buffer[..transmit.len]);
             }

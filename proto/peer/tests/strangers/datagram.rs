@@ -1,12 +1,14 @@
 //! Two connections, and a stranger on the way who changes, repeats and makes up datagrams as bytes say: the fuzz target
 //! `peer_datagram`, and its replay.
 
-use super::world::{Link, World};
-use moim_peer::PeerConnectionState;
+use super::world::{Link, World, config};
+use moim_peer::{Config, PeerConnectionState};
 use std::time::Duration;
 
 /// The longest life: as many doings.
 const DOINGS_MAX: usize = 200;
+/// As many bytes say what is changed in the INITs of SCTP that descriptions tell.
+const CHANGES_LEN: usize = 6;
 
 /// Lives through what `bytes` say.
 ///
@@ -14,14 +16,19 @@ const DOINGS_MAX: usize = 200;
 /// If a connection does what it must never do.
 pub(crate) fn live(bytes: &[u8]) {
     let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
-    let mut world = World::new();
+    let uses_drafts = first & 0x80 != 0;
+    let with_drafts = || Config { snap: uses_drafts, sped: uses_drafts, ..config() };
+    let mut world = World::with(with_drafts(), with_drafts());
     world.link = Link { delay: Duration::from_millis(5), ..Link::default() };
     world.add_media(0);
-    world.negotiate(usize::from(first & 1));
+    let (changes, mut rest) =
+        if uses_drafts { rest.split_at(rest.len().min(CHANGES_LEN)) } else { (&[][..], rest) };
+    world.negotiate_through(usize::from(first & 1), Duration::ZERO, |_, description| {
+        with_changed_init(&description, changes)
+    });
     // The stranger comes at any time of the handshake, or after it.
-    world.run_for(Duration::from_millis(u64::from(first >> 1) * 2));
+    world.run_for(Duration::from_millis(u64::from(first >> 1 & 0x3f) * 4));
 
-    let mut rest = rest;
     for _ in 0..DOINGS_MAX {
         let Some((doing, after)) = rest.split_first() else { break };
         rest = after;
@@ -59,6 +66,22 @@ pub(crate) fn live(bytes: &[u8]) {
         assert!(is_decided, "{state:?}");
         assert_eq!(end.connection.drops().total(), end.dropped as u64);
     }
+}
+
+/// A description whose INIT of SCTP has other characters where `changes` say: pairs of a place and a character.
+fn with_changed_init(description: &str, changes: &[u8]) -> String {
+    const CHARACTERS: &[u8; 65] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    let Some((before, after)) = description.split_once("a=sctp-init:") else { return description.to_owned() };
+    let (init, after) = after.split_once('\r').unwrap_or((after, ""));
+    let mut init = init.as_bytes().to_vec();
+    let (pairs, _) = changes.as_chunks::<2>();
+    for [place, character] in pairs {
+        // Further places are none, so that there are descriptions that nobody has changed.
+        if let Some(place) = init.get_mut(usize::from(*place)) {
+            *place = CHARACTERS[usize::from(*character) % CHARACTERS.len()];
+        }
+    }
+    format!("{before}a=sctp-init:{}\r{after}", String::from_utf8_lossy(&init))
 }
 
 fn end_max(world: &World) -> usize {

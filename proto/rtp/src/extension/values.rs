@@ -138,6 +138,11 @@ impl ExtensionValues {
         }
     }
 
+    /// Whether there are long ones.
+    pub(crate) fn has_raw(&self) -> bool {
+        self.color_space.is_some() || self.dependency_descriptor.is_some() || self.layers_allocation.is_some()
+    }
+
     /// Hands `write` each value there is, with its kind; `raw` is the buffer that long ones lie in. Stops when `write` says so.
     pub(crate) fn try_for_each<E>(
         &self,

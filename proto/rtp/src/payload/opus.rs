@@ -1,12 +1,9 @@
 //! Opus in RTP (RFC 7587): a packet is a frame, and there is no header but Opus's own (RFC 6716 §3.1).
 
 use super::{Fragment, PacketSummary, PayloadError};
-use std::time::Duration;
 
 /// Ticks of the media clock in a second, whatever rate the sound was sampled at (RFC 7587 §4.1).
 pub const CLOCK_RATE: u32 = 48_000;
-/// The longest sound in a packet (RFC 6716 §3.2.5).
-pub const DURATION_MAX: Duration = Duration::from_millis(120);
 
 /// The first byte of an Opus packet (RFC 6716 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use super::ccfb::CcfbWriter;
-use super::extended::{DELAY_SINCE_REFERENCE, REFERENCE_TIME};
+use super::extended::{DELAY_SINCE_REFERENCE, ExtendedBlock, write_head};
 use super::twcc::{self, TwccBase};
 use super::{DlrrBlock, Entry, FirEntry, HEADER_LEN, Item, NackEntry, Remb, ReportBlock, SenderInfo};
 use super::{format, packet_type};
@@ -102,22 +102,28 @@ impl<'a> Compound<'a> {
         })
     }
 
-    /// A reference time of somebody who may send no media (RFC 3611 §4.4).
-    pub fn reference_time(&mut self, ssrc: Ssrc, time: NtpTime) -> Result<(), OutOfSpace> {
+    /// An extended report of several blocks (RFC 3611 §2). [`OutOfSpace`] also if one of them is not of whole words of four bytes.
+    pub fn extended_report<'b>(
+        &mut self,
+        ssrc: Ssrc,
+        blocks: impl IntoIterator<Item = ExtendedBlock<'b>>,
+    ) -> Result<(), OutOfSpace> {
         self.packet(packet_type::EXTENDED_REPORT, 0, |out| {
             out.u32(ssrc.0)?;
-            out.bytes(&[REFERENCE_TIME, 0, 0, 2])?;
-            out.u64(time.0)
+            blocks.into_iter().try_for_each(|block| block.write(out))
         })
+    }
+
+    /// A reference time of somebody who may send no media (RFC 3611 §4.4).
+    pub fn reference_time(&mut self, ssrc: Ssrc, time: NtpTime) -> Result<(), OutOfSpace> {
+        self.extended_report(ssrc, [ExtendedBlock::ReferenceTime(time)])
     }
 
     /// Answers to reference times (RFC 3611 §4.5).
     pub fn delay_since_reference(&mut self, ssrc: Ssrc, blocks: &[DlrrBlock]) -> Result<(), OutOfSpace> {
         self.packet(packet_type::EXTENDED_REPORT, 0, |out| {
-            let words = u16::try_from(blocks.len() * DlrrBlock::LEN / 4).map_err(|_| OutOfSpace)?;
             out.u32(ssrc.0)?;
-            out.bytes(&[DELAY_SINCE_REFERENCE, 0])?;
-            out.u16(words)?;
+            write_head(out, [DELAY_SINCE_REFERENCE, 0], blocks.len() * DlrrBlock::LEN)?;
             write_all(out, blocks)
         })
     }

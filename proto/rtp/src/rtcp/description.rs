@@ -42,8 +42,6 @@ impl ItemKind {
     pub const CNAME: Self = Self(1);
     /// The encoding of a simulcast.
     pub const RID: Self = Self(12);
-    /// The encoding that is repaired.
-    pub const REPAIRED_RID: Self = Self(13);
     /// The media section.
     pub const MID: Self = Self(15);
 }

@@ -20,10 +20,12 @@ pub enum ExtendedBlock<'a> {
     ReferenceTime(NtpTime),
     /// How long ago reference times arrived, so that whoever sent them knows its round-trip time (RFC 3611 §4.5).
     DelaySinceReference(List<'a, DlrrBlock>),
-    /// Something else.
+    /// Something else: nothing of it is lost if it is written again.
     Other {
         /// The block type.
         block_type: u8,
+        /// What the block's header says beside its type and length.
+        type_specific: u8,
         /// What follows the block's header.
         body: &'a [u8],
     },
@@ -57,18 +59,51 @@ impl<'a> ExtendedBlocks<'a> {
 }
 
 fn read_block<'a>(reader: &mut Reader<'a>) -> Result<ExtendedBlock<'a>, ParseError> {
-    let [block_type, _, len0, len1] = reader.array().ok_or(ParseError::TooShort)?;
+    let [block_type, type_specific, len0, len1] = reader.array().ok_or(ParseError::TooShort)?;
     let len = usize::from(u16::from_be_bytes([len0, len1])) * 4;
     let body = reader.bytes(len).ok_or(ParseError::Length)?;
     let mut body_reader = Reader::new(body);
     match block_type {
         REFERENCE_TIME => {
-            let time = body_reader.u64().ok_or(ParseError::TooShort)?;
-            Ok(ExtendedBlock::ReferenceTime(NtpTime(time)))
+            let time = body.try_into().map_err(|_| ParseError::Length)?;
+            Ok(ExtendedBlock::ReferenceTime(NtpTime(u64::from_be_bytes(time))))
         }
         DELAY_SINCE_REFERENCE => Ok(ExtendedBlock::DelaySinceReference(List::read_rest(&mut body_reader)?)),
-        _ => Ok(ExtendedBlock::Other { block_type, body }),
+        _ => Ok(ExtendedBlock::Other { block_type, type_specific, body }),
     }
+}
+
+impl ExtendedBlock<'_> {
+    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), OutOfSpace> {
+        match *self {
+            Self::ReferenceTime(time) => {
+                out.bytes(&[REFERENCE_TIME, 0, 0, 2])?;
+                out.u64(time.0)
+            }
+            Self::DelaySinceReference(blocks) => {
+                write_head(out, [DELAY_SINCE_REFERENCE, 0], blocks.len() * DlrrBlock::LEN)?;
+                blocks.iter().try_for_each(|block| block.write(out))
+            }
+            Self::Other { block_type, type_specific, body } => {
+                write_head(out, [block_type, type_specific], body.len())?;
+                out.bytes(body)
+            }
+        }
+    }
+}
+
+/// The header of a block whose body has so many bytes: whole words, and as many as its field can say.
+pub(super) fn write_head(
+    out: &mut Writer<'_>,
+    [block_type, type_specific]: [u8; 2],
+    body_len: usize,
+) -> Result<(), OutOfSpace> {
+    if !body_len.is_multiple_of(4) {
+        return Err(OutOfSpace);
+    }
+    let words = u16::try_from(body_len / 4).map_err(|_| OutOfSpace)?;
+    out.bytes(&[block_type, type_specific])?;
+    out.u16(words)
 }
 
 impl Entry for DlrrBlock {

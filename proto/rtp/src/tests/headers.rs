@@ -7,7 +7,7 @@ use crate::extension::{
 };
 use crate::testing::assert_same;
 use crate::{
-    ExtensionKind, ExtensionMap, ExtensionValues, Header, OutgoingHeader, ParseError, RtpPacket,
+    ExtensionKind, ExtensionMap, ExtensionValues, Header, HeaderCache, OutgoingHeader, ParseError, RtpPacket,
     write_header, write_padding,
 };
 use moim_wire::{Bitrate, NtpTime, PayloadType, RtpTimestamp, SeqNo, Ssrc, Writer};
@@ -229,6 +229,57 @@ fn the_pacer_writes_late_what_is_known_late() {
     let read = map.read(Header::parse(&packet).unwrap().extensions(&packet));
     assert_eq!(read.transport_sequence, Some(TransportSequence::new(SeqNo(0x0102))));
     assert_eq!(read.abs_send_time, Some(time));
+}
+
+#[test]
+fn a_cache_writes_what_is_written_without_one() {
+    let raw: Vec<u8> = (0..100).collect();
+    let map = map_of_all();
+    let (none, all) = (ExtensionValues::default(), every_value(&raw));
+    let short = ExtensionValues {
+        mid: all.mid,
+        abs_send_time: all.abs_send_time,
+        transport_sequence: Some(TransportSequence::default()),
+        ..none
+    };
+    let louder =
+        ExtensionValues { audio_level: Some(AudioLevel { voice: true, attenuation_db: 3 }), ..short };
+    let long = ExtensionValues { dependency_descriptor: RawRange::new(4, 20), ..short };
+    let elsewhere: Vec<u8> = (100..200).collect();
+    let sources = [Ssrc(5), Ssrc(6)];
+    let mut cache = HeaderCache::new(false);
+    let mut headers = (0..).map(|number: u16| OutgoingHeader {
+        marker: number.is_multiple_of(2),
+        payload_type: PayloadType::new(if number.is_multiple_of(3) { 96 } else { 111 }).unwrap(),
+        seq: SeqNo(number),
+        timestamp: RtpTimestamp(u32::from(number) * 3_000),
+        ssrc: Ssrc(u32::from(number % 5)),
+        csrcs: if number % 4 == 3 { &sources } else { &[] },
+        has_padding: number.is_multiple_of(7),
+    });
+
+    for _ in 0..30 {
+        for (values, raw) in
+            [(&none, &raw), (&short, &raw), (&long, &raw), (&long, &elsewhere), (&louder, &raw), (&all, &raw)]
+        {
+            for header in headers.by_ref().take(5) {
+                for room in [300, 20] {
+                    let (mut with, mut without) = ([0xAA; 300], [0xAA; 300]);
+                    let rid = all.rid.filter(|_| header.seq.0.is_multiple_of(2));
+                    let complete = ExtensionValues { rid, ..*values };
+                    let expected = write_header(&mut without[..room], &header, &map, &complete, raw);
+                    let is_named = header.seq.0.is_multiple_of(2);
+                    let name = |values: &mut ExtensionValues| values.rid = all.rid.filter(|_| is_named);
+                    let layout =
+                        cache.write(&mut with[..room], &header, &map, (values, raw), (is_named, name));
+
+                    assert_eq!(layout, expected);
+                    let len = expected.map_or(0, |layout| layout.header_len);
+                    assert_eq!(with[..len], without[..len], "{values:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

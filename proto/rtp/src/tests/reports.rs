@@ -100,6 +100,27 @@ fn feedback_goes_alone_as_well() {
     assert!(read.iter().eq([block, block]));
 }
 
+/// Covers: RFC 3611 §2, §3, §4.4, §4.5
+#[test]
+fn extended_reports_lose_nothing_that_is_not_known() {
+    let strange = ExtendedBlock::Other { block_type: 6, type_specific: 0xE0, body: &[1; 36] };
+    let blocks = [strange, ExtendedBlock::ReferenceTime(NtpTime(77)), strange];
+    let (bytes, ()) = written(200, |out| out.extended_report(Ssrc(3), blocks).unwrap());
+    let Packet::ExtendedReport { ssrc, blocks: read } = only(&bytes) else { panic!("another packet") };
+    assert_eq!(ssrc, Ssrc(3));
+    assert!(read.iter().eq(blocks));
+
+    let (again, ()) = written(200, |out| out.extended_report(ssrc, read.iter()).unwrap());
+    assert_eq!(again, bytes);
+    let odd = ExtendedBlock::Other { block_type: 6, type_specific: 0, body: &[1; 35] };
+    written(200, |out| assert_eq!(out.extended_report(Ssrc(3), [odd]), Err(OutOfSpace)));
+    for wrong in [0, 1, 3, 200] {
+        let (mut bytes, ()) = written(200, |out| out.reference_time(Ssrc(3), NtpTime(77)).unwrap());
+        bytes[11] = wrong;
+        assert!(packets(&bytes).any(|packet| packet.is_err()), "a block of {wrong} words");
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_not_begun() {
     written(8, |out| {

@@ -1,6 +1,6 @@
 //! Our answers (RFC 9429 §5.3).
 
-use super::build::{self, DataSpelling, MediaPlan, TransportLines};
+use super::build::{self, DataPlan, DataSpelling, MediaPlan, TransportLines};
 use super::capability::{Capabilities, Codec};
 use super::change::NegotiatedExtension;
 use super::codec_match::{self, SectionCodec};
@@ -84,7 +84,14 @@ impl Negotiator {
                     DataSpelling::Port(&offered.protocol)
                 };
                 let Capabilities { sctp_port, max_message_size, .. } = self.capabilities;
-                Some(build::data(offered.mid(), &spelling, sctp_port, max_message_size, lines))
+                let plan = DataPlan {
+                    mid: offered.mid(),
+                    spelling,
+                    port: sctp_port,
+                    max_message_size,
+                    init: offered.sctp_init().and_then(|_| lines.sctp_init()),
+                };
+                Some(build::data(&plan, lines))
             }
             Content::Rejected => None,
         }

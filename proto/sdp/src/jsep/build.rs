@@ -59,6 +59,11 @@ impl<'a> TransportLines<'a> {
         Self { parameters, setup }
     }
 
+    /// The INIT chunk of this side's SCTP.
+    pub(super) fn sctp_init(&self) -> Option<&'a str> {
+        self.parameters.sctp_init.as_deref()
+    }
+
     /// Writes them to a section. Candidates follow once it is clear which section stands for all.
     fn write(&self, section: &mut MediaSection) {
         let parameters = self.parameters;
@@ -234,13 +239,19 @@ fn write_sources(sender: &SenderInit, attributes: &mut Attributes) {
 }
 
 /// A section of data.
-pub(super) fn data(
-    mid: Option<Mid>,
-    spelling: &DataSpelling<'_>,
-    port: u16,
-    max_message_size: u64,
-    transport: &TransportLines<'_>,
-) -> MediaSection {
+pub(super) struct DataPlan<'a> {
+    /// `None` in the answer to a section that has none.
+    pub(super) mid: Option<Mid>,
+    pub(super) spelling: DataSpelling<'a>,
+    pub(super) port: u16,
+    pub(super) max_message_size: u64,
+    /// The INIT chunk of SCTP.
+    pub(super) init: Option<&'a str>,
+}
+
+/// A section of data.
+pub(super) fn data(plan: &DataPlan<'_>, transport: &TransportLines<'_>) -> MediaSection {
+    let DataPlan { mid, ref spelling, port, max_message_size, init } = *plan;
     let (protocol, format) = match spelling {
         DataSpelling::Port(protocol) => (*protocol, FORMAT_DATA.to_owned()),
         DataSpelling::Map(protocol) => (*protocol, port.to_string()),
@@ -255,6 +266,7 @@ pub(super) fn data(
         }
     });
     section.attributes.push(Attribute::MaxMessageSize(max_message_size));
+    section.attributes.extend(init.map(|init| Attribute::SctpInit(init.to_owned())));
     section
 }
 

@@ -5,7 +5,7 @@ use super::check::check_answer;
 use super::error::Error;
 use super::layout::{Bundle, Content};
 use super::media::{self, Side};
-use super::negotiator::{Descriptions, Negotiator};
+use super::negotiator::{Agreed, Descriptions, Negotiator};
 use super::state::SignalingState;
 use super::transceiver::TransceiverId;
 use super::transport::{self, Described, DtlsRole, RemoteTransport, SctpParameters};
@@ -76,15 +76,14 @@ impl Negotiator {
         self.role = role.or(self.role);
         changes.transport = self.remote_transport(&exchange)?;
         let Exchange { local, remote, we_answer, is_final } = exchange;
-        let descriptions = Descriptions { local: Some(local), remote: Some(remote) };
         if is_final {
-            self.current = descriptions;
+            self.current = Agreed::of(&local, &remote);
             self.pending = Descriptions::default();
             self.before = None;
             self.we_offered = !we_answer;
             self.state = SignalingState::Stable;
         } else {
-            self.pending = descriptions;
+            self.pending = Descriptions { local: Some(local), remote: Some(remote) };
             self.state = if we_answer {
                 SignalingState::HaveLocalPranswer
             } else {

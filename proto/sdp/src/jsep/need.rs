@@ -1,9 +1,8 @@
 use super::build;
 use super::layout::Content;
-use super::negotiator::Negotiator;
+use super::negotiator::{AgreedSection, Negotiator};
 use super::state::SignalingState;
 use super::transceiver::{Transceiver, TransceiverState};
-use crate::{Msid, SessionDescription};
 
 impl Negotiator {
     /// Whether an exchange of descriptions is needed for the other side to learn what has changed. While one is going on the
@@ -21,20 +20,18 @@ impl Negotiator {
             return true;
         }
         let place = self.layout.iter().position(|slot| slot.content == Content::Media(transceiver.id));
-        let (Some(index), Some(local), Some(remote)) = (place, &self.current.local, &self.current.remote)
+        let Some(AgreedSection { ours, theirs, msids }) =
+            place.and_then(|index| self.current.sections.get(index))
         else {
             return true;
         };
-        let direction = |description: &SessionDescription| description.direction(&description.media[index]);
-        let (ours, theirs) = (direction(local), direction(remote));
+        let (ours, theirs) = (*ours, *theirs);
         let is_agreed = if self.we_offered {
             ours == transceiver.direction || theirs.reversed() == transceiver.direction
         } else {
             ours == transceiver.direction.intersection(theirs.reversed())
         };
-        let said: Vec<&Msid> = local.media[index].msids().collect();
-        let streams_changed =
-            ours.sends() && !build::msids(&transceiver.sender).collect::<Vec<_>>().iter().eq(said);
+        let streams_changed = ours.sends() && !build::msids(&transceiver.sender).eq(msids.iter().cloned());
         !is_agreed || (transceiver.direction.sends() && streams_changed)
     }
 }

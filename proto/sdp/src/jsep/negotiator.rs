@@ -10,8 +10,9 @@ use super::state::{SdpType, SignalingState};
 use super::transceiver::{SenderInit, Transceiver, TransceiverId, TransceiverInit, TransceiverState};
 use super::transport::DtlsRole;
 use crate::limit;
-use crate::{Candidate, Direction, IcePassword, SessionDescription};
+use crate::{Candidate, Direction, IcePassword, Msid, SessionDescription};
 use moim_wire::{MediaKind, Mid};
+use std::sync::Arc;
 
 /// One side of the negotiation of one connection.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct Negotiator {
     pub(super) wants_data: bool,
     /// What a rollback goes back to; present while an offer is open.
     pub(super) before: Option<Before>,
-    pub(super) current: Descriptions,
+    pub(super) current: Agreed,
     pub(super) pending: Descriptions,
     /// Who made the offer that led to the current descriptions.
     pub(super) we_offered: bool,
@@ -47,6 +48,64 @@ pub struct Negotiator {
 pub(super) struct Descriptions {
     pub(super) local: Option<SessionDescription>,
     pub(super) remote: Option<SessionDescription>,
+}
+
+/// The descriptions of an exchange that is over, as text: hardly anybody asks for them again, and read they take three times the room.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Agreed {
+    local: Option<Kept>,
+    remote: Option<Kept>,
+    /// What each media section says that is looked at often.
+    pub(super) sections: Vec<AgreedSection>,
+}
+
+/// A description that is kept.
+#[derive(Clone, Debug)]
+enum Kept {
+    Text(Arc<str>),
+    /// It is longer as text than what may be read: what was read may have had shorter lines, and we may have much to say.
+    Whole(Arc<SessionDescription>),
+}
+
+/// What both sides said about a media section.
+#[derive(Clone, Debug)]
+pub(super) struct AgreedSection {
+    /// Which way its media goes, in our words and in theirs.
+    pub(super) ours: Direction,
+    pub(super) theirs: Direction,
+    /// The streams that we said it is of.
+    pub(super) msids: Vec<Msid>,
+}
+
+impl Agreed {
+    pub(super) fn of(local: &SessionDescription, remote: &SessionDescription) -> Self {
+        let sections = local.media.iter().zip(&remote.media).map(|(our, their)| AgreedSection {
+            ours: local.direction(our),
+            theirs: remote.direction(their),
+            msids: our.msids().cloned().collect(),
+        });
+        let sections = sections.collect();
+        Self { local: Some(Kept::of(local)), remote: Some(Kept::of(remote)), sections }
+    }
+}
+
+impl Kept {
+    fn of(description: &SessionDescription) -> Self {
+        let text = description.to_string();
+        if text.len() <= limit::TEXT_LEN_MAX && text.lines().count() <= limit::LINES_MAX {
+            Self::Text(Arc::from(text))
+        } else {
+            Self::Whole(Arc::new(description.clone()))
+        }
+    }
+
+    fn read(&self) -> Option<SessionDescription> {
+        match self {
+            // It was written from a description, so that it can be read.
+            Self::Text(text) => SessionDescription::parse(text).ok(),
+            Self::Whole(description) => Some(SessionDescription::clone(description)),
+        }
+    }
 }
 
 /// What an offer may change and a rollback changes back.
@@ -79,7 +138,7 @@ impl Negotiator {
             layout: Layout::new(),
             wants_data: false,
             before: None,
-            current: Descriptions::default(),
+            current: Agreed::default(),
             pending: Descriptions::default(),
             we_offered: false,
             created: None,
@@ -180,13 +239,13 @@ impl Negotiator {
     }
 
     /// Our description that an answer made valid.
-    pub fn current_local(&self) -> Option<&SessionDescription> {
-        self.current.local.as_ref()
+    pub fn current_local(&self) -> Option<SessionDescription> {
+        self.current.local.as_ref()?.read()
     }
 
     /// Their description that an answer made valid.
-    pub fn current_remote(&self) -> Option<&SessionDescription> {
-        self.current.remote.as_ref()
+    pub fn current_remote(&self) -> Option<SessionDescription> {
+        self.current.remote.as_ref()?.read()
     }
 
     /// Our description in the exchange that is open.
@@ -200,8 +259,8 @@ impl Negotiator {
     }
 
     /// Our latest description.
-    pub fn local(&self) -> Option<&SessionDescription> {
-        self.pending_local().or(self.current_local())
+    pub fn local(&self) -> Option<SessionDescription> {
+        self.pending_local().cloned().or_else(|| self.current_local())
     }
 
     /// Our latest description with the candidates that are known by now, and whether they are all: for those who take no
@@ -212,15 +271,23 @@ impl Negotiator {
         candidates: &[Candidate],
         is_complete: bool,
     ) -> Option<SessionDescription> {
-        let mut description = self.local()?.clone();
+        let mut description = self.local()?;
         let candidates = &candidates[..candidates.len().min(limit::CANDIDATES_MAX)];
         build::put_candidates(&mut description, candidates, is_complete);
         Some(description)
     }
 
     /// Their latest description.
-    pub fn remote(&self) -> Option<&SessionDescription> {
-        self.pending_remote().or(self.current_remote())
+    pub fn remote(&self) -> Option<SessionDescription> {
+        self.pending_remote().cloned().or_else(|| self.current_remote())
+    }
+
+    /// The name of the first media section of our latest description.
+    pub fn first_mid(&self) -> Option<Mid> {
+        match self.pending_local() {
+            Some(description) => description.media.first()?.mid(),
+            None => self.layout.first().filter(|_| self.current.local.is_some())?.said_mid(),
+        }
     }
 
     /// What we are in DTLS, once that is negotiated.

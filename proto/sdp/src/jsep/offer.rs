@@ -1,6 +1,6 @@
 //! Our offers (RFC 9429 §5.2).
 
-use super::build::{self, DataSpelling, MediaPlan, TransportLines};
+use super::build::{self, DataPlan, DataSpelling, MediaPlan, TransportLines};
 use super::error::Error;
 use super::layout::{Content, Layout, Slot};
 use super::negotiator::{Created, Negotiator};
@@ -85,22 +85,22 @@ impl Negotiator {
                 self.offered_media(id, slot, lines)
             }
             Content::Data => {
-                let spelling = DataSpelling::default();
-                let Self { capabilities, .. } = self;
-                Ok(build::data(
-                    Some(slot.mid),
-                    &spelling,
-                    capabilities.sctp_port,
-                    capabilities.max_message_size,
-                    lines,
-                ))
+                let plan = DataPlan {
+                    mid: Some(slot.mid),
+                    spelling: DataSpelling::default(),
+                    port: self.capabilities.sctp_port,
+                    max_message_size: self.capabilities.max_message_size,
+                    init: lines.sctp_init(),
+                };
+                Ok(build::data(&plan, lines))
             }
             Content::Rejected => Ok(self.rejected_section(index, slot)),
         }
     }
 
     fn rejected_section(&self, index: usize, slot: &Slot) -> MediaSection {
-        let like = self.local().and_then(|description| description.media.get(index));
+        let local = self.local();
+        let like = local.as_ref().and_then(|description| description.media.get(index));
         match like.filter(|section| section.kind == slot.kind) {
             Some(section) => build::rejected(section, slot.said_mid()),
             // An offer that has not been set yet, and whose transceiver has stopped since.

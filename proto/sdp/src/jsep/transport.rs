@@ -24,6 +24,8 @@ pub struct TransportParameters {
     pub end_of_candidates: bool,
     /// The hashes of the certificate: at least one.
     pub fingerprints: Vec<Fingerprint>,
+    /// The INIT chunk of this side's SCTP, in base64 (draft-hancke-tsvwg-snap). Offers have it, and answers to offers that have one.
+    pub sctp_init: Option<String>,
     /// What an answer chooses to be, if the offer leaves the choice. Offers always leave it (RFC 9429 §5.2.1).
     pub preferred_role: DtlsRole,
 }
@@ -115,12 +117,14 @@ impl RemoteTransport {
 }
 
 /// The SCTP association, as the other side describes its end (RFC 8841).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SctpParameters {
     /// Its port.
     pub port: u16,
     /// The largest message it takes, in bytes; `None` for any.
     pub max_message_size: Option<u64>,
+    /// Its INIT chunk in base64, if the description has one (draft-hancke-tsvwg-snap).
+    pub init: Option<String>,
 }
 
 impl SctpParameters {
@@ -128,7 +132,8 @@ impl SctpParameters {
         let is_sctp = section.kind == SectionKind::Application && section.protocol.contains("SCTP");
         let port = section.sctp_port().filter(|_| is_sctp)?;
         let size = section.max_message_size().unwrap_or(MAX_MESSAGE_SIZE_DEFAULT);
-        Some(Self { port, max_message_size: (size != 0).then_some(size) })
+        let init = section.sctp_init().map(str::to_owned);
+        Some(Self { port, max_message_size: (size != 0).then_some(size), init })
     }
 }
 

@@ -186,7 +186,7 @@ fn aiortc_is_answered() {
 
     assert_eq!(transport.fingerprints.len(), 3, "one for each hash function it has");
     assert!(!transport.trickles() && transport.end_of_candidates);
-    assert_eq!(transport.sctp.unwrap().port, 5_000);
+    assert_eq!(transport.sctp.as_ref().unwrap().port, 5_000);
     assert_eq!(listed(&answered.media(0).send_codecs)[0], (96, None, "opus"));
     let pictures = listed(&answered.media(1).send_codecs);
     assert_eq!(pictures, [(97, Some(98), "VP8"), (99, Some(100), "H264"), (101, Some(102), "H264")]);

@@ -4,7 +4,7 @@ use super::pair::{Pair, add, offer, sending};
 use moim_sdp::jsep::{
     Capabilities, EncodingInit, Error, Negotiator, SdpType, SignalingState, TransceiverInit,
 };
-use moim_sdp::{Direction, testing};
+use moim_sdp::{Direction, SessionDescription, limit, testing};
 use moim_wire::MediaKind;
 
 fn transport() -> moim_sdp::jsep::TransportParameters {
@@ -39,6 +39,26 @@ fn descriptions_have_their_time() {
     assert!(invalid(pair.caller.set_remote(SdpType::Offer, first)));
     pair.caller.set_remote(SdpType::Answer, answer).unwrap();
     assert_eq!(pair.caller.signaling_state(), SignalingState::Stable);
+}
+
+#[test]
+fn what_was_agreed_on_is_still_known_however_long_it_is() {
+    let mut pair = Pair::new();
+    pair.add(MediaKind::Audio);
+    let mut text = offer(&mut pair.caller).to_string().replace('\r', "");
+    let strange = format!("a=x-strange:{}\n", "x".repeat(200));
+    while text.len() + strange.len() <= limit::TEXT_LEN_MAX {
+        text.push_str(&strange);
+    }
+    let long = SessionDescription::parse(&text).unwrap();
+    assert!(long.to_string().len() > limit::TEXT_LEN_MAX, "it was shorter as it came");
+
+    pair.callee.set_remote(SdpType::Offer, long.clone()).unwrap();
+    pair.callee.create_answer(&transport()).unwrap();
+    pair.callee.set_local(SdpType::Answer, None).unwrap();
+
+    assert_eq!(pair.callee.current_remote(), Some(long));
+    assert!(pair.callee.current_local().is_some());
 }
 
 /// Covers: RFC 9429 §5.4
@@ -77,7 +97,7 @@ fn a_provisional_answer_opens_the_transport() {
     let last = pair.callee.create_answer(&transport()).unwrap();
     let late = pair.callee.set_local(SdpType::Answer, Some(last.clone())).unwrap();
     assert!(!late.transport.unwrap().ice_restart);
-    assert_eq!((pair.callee.current_local(), pair.callee.pending_local()), (Some(&last), None));
+    assert_eq!((pair.callee.current_local(), pair.callee.pending_local()), (Some(last), None));
 }
 
 /// Covers: RFC 9429 §5.7

@@ -139,7 +139,7 @@ fn candidates_stand_in_the_first_section() {
     side.set_local(SdpType::Offer, None).unwrap();
     let late = side.local_with_candidates(&parameters.candidates, true).unwrap();
     assert_eq!(late.media, offer.media, "the same as if they had been known before");
-    assert_eq!(side.local(), Some(&early));
+    assert_eq!(side.local(), Some(early));
 }
 
 #[test]

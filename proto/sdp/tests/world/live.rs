@@ -235,7 +235,7 @@ impl World {
 
     fn check(&self) {
         let [one, other] = [&self.sides[0].negotiator, &self.sides[1].negotiator];
-        let text = |description: Option<&SessionDescription>| description.map(SessionDescription::to_string);
+        let text = |description: Option<SessionDescription>| description.map(|it| it.to_string());
         assert_eq!(text(one.current_local()), text(other.current_remote()));
         assert_eq!(text(other.current_local()), text(one.current_remote()));
         assert_eq!(one.role(), other.role().map(DtlsRole::reversed));

@@ -32,11 +32,11 @@ pub(crate) fn talk(bytes: &[u8]) {
 fn hear(ours: &mut Negotiator, kind: SdpType, text: &[u8]) {
     let Ok(description) = SessionDescription::parse(&String::from_utf8_lossy(text)) else { return };
     let state = ours.signaling_state();
-    let (transceivers, remote) = (ours.transceivers().to_vec(), ours.remote().cloned());
+    let (transceivers, remote) = (ours.transceivers().to_vec(), ours.remote());
     if ours.set_remote(kind, description).is_err() {
         assert_eq!(ours.signaling_state(), state);
         assert_eq!(ours.transceivers(), transceivers);
-        assert_eq!(ours.remote(), remote.as_ref());
+        assert_eq!(ours.remote(), remote);
     }
 }
 

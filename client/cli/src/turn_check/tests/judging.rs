@@ -34,6 +34,18 @@ fn a_server_by_the_book_passes() {
     }
 }
 
+/// On a busy machine, answers take so long that a request is sent again; both are answered.
+#[test]
+fn answers_that_come_again_are_no_other_answers() {
+    let doubling: Script =
+        |datagram, source| [challenging(datagram, source), challenging(datagram, source)].concat();
+    for id in ["binding/response", "binding/indication"] {
+        let finding = judge(id, doubling);
+
+        assert_eq!(finding.verdict.status, Status::Pass, "{id}: {}", finding.verdict.seen);
+    }
+}
+
 #[test]
 fn a_server_that_does_wrong_fails() {
     let wrong: [(&str, Script); 14] = [

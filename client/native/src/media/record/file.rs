@@ -11,7 +11,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Frames of WebM and IVF are timed from this on, so that one that came a little out of order has a time, too.
+/// What WebRTC's Opus is declared with, whatever it carries (RFC 7587 §7).
 const CHANNELS: u8 = 2;
 
 /// A track as a file needs to know it.

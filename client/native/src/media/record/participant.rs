@@ -1,6 +1,7 @@
 //! One participant's tracks, and the files they go to.
 
 use super::Recording;
+use super::budget::Budget;
 use super::file::{OutputFile, TrackFormat};
 use crate::error::Error;
 use crate::media::{RemoteFrame, clock_rate};
@@ -8,17 +9,18 @@ use moim_media_file::Codec;
 use moim_signal::message::TrackSource;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// How long camera and microphone wait for each other.
-const WAIT_TIME_MAX: Duration = Duration::from_secs(2);
+const WAIT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Tracks of one participant that are recorded at once, and files that are open for them. What comes in further ones is not: nobody may take
 /// the files that others need.
 const TRACKS_MAX: usize = 256;
 const FILES_MAX: usize = 32;
-/// Frames that are kept meanwhile: more than any two seconds have.
-const WAITING_MAX: usize = 512;
+/// Frames that are kept meanwhile: more than ten seconds usually have.
+const WAITING_MAX: usize = 1_024;
 
 /// What happens to the tracks of a participant.
 #[derive(Debug)]
@@ -32,8 +34,12 @@ pub(super) enum Piece {
 }
 
 /// Writes files until nobody has any more to write. Blocks.
-pub(super) fn run(mut pieces: mpsc::Receiver<Piece>, stem: PathBuf) -> Result<Vec<Recording>, Error> {
-    let mut files = ParticipantFiles::new(stem);
+pub(super) fn run(
+    mut pieces: mpsc::Receiver<Piece>,
+    stem: PathBuf,
+    budget: Arc<Budget>,
+) -> Result<Vec<Recording>, Error> {
+    let mut files = ParticipantFiles::new(stem, budget);
     while let Some(piece) = pieces.blocking_recv() {
         files.take(piece)?;
     }
@@ -68,6 +74,7 @@ type Place = Option<Open>;
 
 struct ParticipantFiles {
     stem: PathBuf,
+    budget: Arc<Budget>,
     tracks: BTreeMap<usize, Track>,
     /// Frames of camera and microphone, until it is clear whether they go together.
     waiting: VecDeque<(usize, RemoteFrame)>,
@@ -77,9 +84,10 @@ struct ParticipantFiles {
 }
 
 impl ParticipantFiles {
-    fn new(stem: PathBuf) -> Self {
+    fn new(stem: PathBuf, budget: Arc<Budget>) -> Self {
         Self {
             stem,
+            budget,
             tracks: BTreeMap::new(),
             waiting: VecDeque::new(),
             is_decided: false,
@@ -114,6 +122,14 @@ impl ParticipantFiles {
         let is_in_use = self.tracks.values().any(|track| track.file == file);
         let place = file.filter(|_| !is_in_use).and_then(|file| self.files.get_mut(file));
         if let Some(open) = place.and_then(Option::take) {
+            self.recordings.push(open.file.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Nothing more is written: what is there is whole, whatever comes.
+    fn complete_all(&mut self) -> Result<(), Error> {
+        for open in self.files.iter_mut().filter_map(Option::take) {
             self.recordings.push(open.file.finish()?);
         }
         Ok(())
@@ -163,6 +179,7 @@ impl ParticipantFiles {
             if let (Some(video), Some(audio)) = (video, audio)
                 && matches!(video.format.codec, Codec::Vp8 | Codec::Vp9)
                 && audio.format.codec == Codec::Opus
+                && self.budget.take_file()
             {
                 let file = OutputFile::of_both(&self.stem, video.format)?;
                 let index = self.open(file, video.arrived.min(audio.arrived));
@@ -189,10 +206,14 @@ impl ParticipantFiles {
     fn write(&mut self, index: usize, frame: &RemoteFrame) -> Result<(), Error> {
         let Some(Track { source, begin: Some(begin), file }) = self.tracks.get(&index) else { return Ok(()) };
         let (begin, source, file) = (*begin, *source, *file);
+        if file.is_none() && self.files.iter().flatten().count() >= FILES_MAX {
+            return Ok(());
+        }
+        if file.is_none() && !self.budget.take_file() || !self.budget.take(frame.data.len()) {
+            return self.complete_all();
+        }
         let file = if let Some(file) = file {
             file
-        } else if self.files.iter().flatten().count() >= FILES_MAX {
-            return Ok(());
         } else {
             let file = OutputFile::of_one(&stem_of(&self.stem, source), begin.format)?;
             let file = self.open(file, begin.arrived);

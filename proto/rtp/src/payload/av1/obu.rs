@@ -6,12 +6,8 @@ pub mod obu_type {
     pub const SEQUENCE_HEADER: u8 = 1;
     /// Begins a temporal unit in a file.
     pub const TEMPORAL_DELIMITER: u8 = 2;
-    /// Describes a frame.
-    pub const FRAME_HEADER: u8 = 3;
     /// A part of a frame.
     pub const TILE_GROUP: u8 = 4;
-    /// Any other thing.
-    pub const METADATA: u8 = 5;
     /// A frame with its header.
     pub const FRAME: u8 = 6;
     /// A frame's header again.

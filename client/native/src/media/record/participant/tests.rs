@@ -1,4 +1,4 @@
-use super::{FILES_MAX, ParticipantFiles, Piece, TRACKS_MAX};
+use super::{Budget, FILES_MAX, ParticipantFiles, Piece, TRACKS_MAX};
 use crate::media::{Recording, RemoteFrame, TrackSource as Source};
 use moim_media_file::Codec;
 use moim_media_file::ivf::IvfReader;
@@ -10,6 +10,7 @@ use moim_wire::Bitrate;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const CAMERA: usize = 0;
@@ -40,9 +41,14 @@ fn tone(count: usize, begin: Instant) -> Vec<RemoteFrame> {
     frames(Source::tone(ToneConfig { frequency_hz: 440 }).unwrap(), count, begin)
 }
 
+/// Files for as much as comes.
+fn files_in(folder: &Path) -> ParticipantFiles {
+    ParticipantFiles::new(folder.join("anna"), Arc::new(Budget::new(u64::MAX)))
+}
+
 /// Records tracks as they come, in the order of their arrival.
 fn record(folder: &Path, tracks: &[(TrackSource, Vec<RemoteFrame>)]) -> Vec<Recording> {
-    let mut files = ParticipantFiles::new(folder.join("anna"));
+    let mut files = files_in(folder);
     for (index, (source, _)) in tracks.iter().enumerate() {
         files.take(Piece::Begun { index, source: *source }).unwrap();
     }
@@ -103,8 +109,8 @@ fn a_camera_alone_has_a_file_of_its_own() {
 fn a_microphone_that_comes_too_late_has_a_file_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let begin = Instant::now();
-    let late = begin + Duration::from_secs(3);
-    let tracks = [(TrackSource::Camera, picture(120, begin)), (TrackSource::Microphone, tone(50, late))];
+    let late = begin + Duration::from_secs(11);
+    let tracks = [(TrackSource::Camera, picture(360, begin)), (TrackSource::Microphone, tone(50, late))];
 
     assert_eq!(names(&record(folder.path(), &tracks)), ["anna-camera.ivf", "anna-microphone.ogg"]);
 }
@@ -150,7 +156,7 @@ fn a_file_of_the_same_name_is_left_alone() {
 #[test]
 fn one_participant_has_so_many_files_open_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
-    let mut files = ParticipantFiles::new(folder.path().join("anna"));
+    let mut files = files_in(folder.path());
     let frame = tone(1, Instant::now()).remove(0);
 
     for index in 0..2 * TRACKS_MAX {
@@ -165,7 +171,7 @@ fn one_participant_has_so_many_files_open_and_no_more() {
 #[test]
 fn the_file_of_a_track_that_is_gone_is_complete() {
     let folder = tempfile::tempdir().unwrap();
-    let mut files = ParticipantFiles::new(folder.path().join("anna"));
+    let mut files = files_in(folder.path());
     let frame = tone(1, Instant::now()).remove(0);
 
     for index in 0..2 * FILES_MAX {
@@ -199,4 +205,58 @@ fn what_cannot_be_in_a_file_is_left_out() {
     let recordings = record(folder.path(), &tracks);
     assert_eq!(names(&recordings), ["anna.webm"]);
     assert!(recordings[0].frames >= 60, "all of one of the tracks at least: {}", recordings[0].frames);
+}
+
+#[test]
+fn what_fits_is_recorded_to_files_that_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let sound = tone(100, Instant::now());
+    let len_of_half: usize = sound[..50].iter().map(|packet| packet.data.len() + 32).sum();
+    let budget = Arc::new(Budget::new(4_096 + len_of_half as u64));
+    let mut files = ParticipantFiles::new(folder.path().join("anna"), Arc::clone(&budget));
+
+    files.take(Piece::Begun { index: 0, source: TrackSource::Other }).unwrap();
+    for frame in sound {
+        files.take(Piece::Frame { index: 0, frame }).unwrap();
+    }
+
+    // It is complete before anybody asks.
+    assert!(budget.is_spent());
+    let path = folder.path().join("anna-other.ogg");
+    let mut ogg = OggOpusReader::new(BufReader::new(File::open(&path).unwrap())).unwrap();
+    let mut count = 0;
+    while ogg.next_packet().unwrap().is_some() {
+        count += 1;
+    }
+    assert_eq!(count, 50);
+    let recordings = files.finish().unwrap();
+    assert_eq!((recordings.len(), recordings[0].frames), (1, 50));
+}
+
+#[test]
+fn a_file_counts_however_little_is_in_it_and_what_is_in_none_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let packet = tone(1, Instant::now()).remove(0);
+    let per_file = 4_096 + 32 + packet.data.len() as u64;
+    let count = FILES_MAX + 1;
+    let budget = Arc::new(Budget::new(count as u64 * per_file));
+    let mut files = ParticipantFiles::new(folder.path().join("anna"), Arc::clone(&budget));
+    let begin = |files: &mut ParticipantFiles, index| {
+        files.take(Piece::Begun { index, source: TrackSource::Other }).unwrap();
+        files.take(Piece::Frame { index, frame: packet.clone() }).unwrap();
+    };
+
+    for index in 0..FILES_MAX + 10 {
+        begin(&mut files, index);
+    }
+    assert!(!budget.is_spent(), "there is no file for the last ones");
+    for index in 0..10 {
+        files.take(Piece::Ended { index }).unwrap();
+    }
+    for index in 1_000..1_010 {
+        begin(&mut files, index);
+    }
+
+    assert!(budget.is_spent());
+    assert_eq!(files.finish().unwrap().len(), count);
 }
