@@ -101,16 +101,11 @@ fn round<P: Pair>(streams: usize, estimates: bool, milliseconds: usize) -> Resul
     let mut clock = Duration::from_secs(10);
     let mut step = |pair: &mut P, cost: &mut Totals| {
         clock += Duration::from_millis(1);
-        let before = Snapshot::now();
-        let begin = Instant::now();
-        pair.send(PACKETS_PER_MS, clock);
-        let sent = Instant::now();
-        let between = Snapshot::now();
-        cost.packets += pair.receive(clock);
-        cost.receiving += sent.elapsed();
-        cost.sending += sent - begin;
-        cost.sent_allocations += between.since(before);
-        cost.received_allocations += Snapshot::now().since(between);
+        cost.sending.add(|| {
+            pair.send(PACKETS_PER_MS, clock);
+            PACKETS_PER_MS
+        });
+        cost.packets += cost.receiving.add(|| pair.receive(clock));
     };
     for _ in 0..WARM_UP_MS {
         step(&mut pair, &mut Totals::default());
@@ -121,22 +116,56 @@ fn round<P: Pair>(streams: usize, estimates: bool, milliseconds: usize) -> Resul
     }
     let expected = milliseconds * PACKETS_PER_MS;
     ensure!(totals.packets * 100 >= expected * 98, "{} packets of {expected} arrived", totals.packets);
-    let packets = totals.packets as f64;
     Ok(Cost {
-        sent_us: totals.sending.as_secs_f64() * 1e6 / packets,
-        received_us: totals.receiving.as_secs_f64() * 1e6 / packets,
-        sent_allocations: totals.sent_allocations as f64 / packets,
-        received_allocations: totals.received_allocations as f64 / packets,
+        sent_us: totals.sending.microseconds(),
+        received_us: totals.receiving.microseconds(),
+        sent_allocations: totals.sending.allocations as f64 / totals.packets as f64,
+        received_allocations: totals.receiving.allocations as f64 / totals.packets as f64,
     })
 }
 
 #[derive(Default)]
 struct Totals {
     packets: usize,
-    sending: Duration,
-    receiving: Duration,
-    sent_allocations: u64,
-    received_allocations: u64,
+    sending: Side,
+    receiving: Side,
+}
+
+/// What one end has done.
+#[derive(Default)]
+struct Side {
+    /// Of the packets whose time counts.
+    elapsed: Duration,
+    packets: usize,
+    /// Of all packets.
+    allocations: u64,
+}
+
+impl Side {
+    /// Does something with packets, and says with how many. Its time counts unless somebody else had the processor meanwhile: then the
+    /// thread has used less of it than time has passed.
+    fn add(&mut self, work: impl FnOnce() -> usize) -> usize {
+        let (allocations, used) = (Snapshot::now(), thread_time());
+        let begin = Instant::now();
+        let packets = work();
+        let elapsed = begin.elapsed();
+        if used + elapsed <= thread_time() {
+            self.elapsed += elapsed;
+            self.packets += packets;
+        }
+        self.allocations += Snapshot::now().since(allocations);
+        packets
+    }
+
+    fn microseconds(&self) -> f64 {
+        self.elapsed.as_secs_f64() * 1e6 / self.packets as f64
+    }
+}
+
+/// How long this thread has run.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn print_cost(name: &str, streams: usize, estimates: bool, costs: &[Cost]) {
