@@ -98,7 +98,7 @@ struct TokenRequest {
 
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| moim_cli::without_secrets(error).exit());
     let done = match cli.command {
         None => run(cli.source).map(success),
         Some(Command::Run(source)) => run(source).map(success),

@@ -1,7 +1,7 @@
 //! What strangers may send, while others go on undisturbed.
 
 use crate::management::{ON_LOOPBACK, Samples, metrics_once};
-use crate::support::{Client, Connection, Kind, Link, TestServer, within};
+use crate::support::{Client, Connection, Kind, Link, PATIENCE_WITH_STRANGERS, TestServer, within};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,6 +9,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
+
+/// A server that does not wait long for strangers.
+fn impatient() -> TestServer {
+    TestServer::with(&format!("limits.request_timeout = '{PATIENCE_WITH_STRANGERS}'"))
+}
 
 /// A call that has to go on whatever else happens.
 struct Call {
@@ -124,7 +129,7 @@ async fn a_link_has_to_begin_with_hello() {
 
 #[tokio::test]
 async fn a_link_that_says_nothing_is_closed() {
-    let server = TestServer::with("limits.request_timeout = '1s'");
+    let server = impatient();
     let mut link = Link::web_socket(&server, &[]).await.unwrap();
 
     assert_eq!(codes(&rest(&mut link).await), [("rejected", "malformed"), ("close", "badHello")]);
@@ -246,14 +251,20 @@ async fn end_if_stun(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
 
 #[tokio::test]
 async fn garbage_over_tcp_is_closed_and_disturbs_nobody() {
-    let server = TestServer::with("limits.request_timeout = '1s'");
+    let server = impatient();
     let mut call = Call::begin(&server).await;
 
+    // All at once: some are waited for, up to the limit.
+    let mut streams = Vec::new();
     for bytes in garbage() {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         // The server may have seen enough before all of it is sent.
         let _ = stream.write_all(&bytes).await;
         end_if_stun(&mut stream, &bytes).await;
+        streams.push(stream);
+        call.goes_on().await;
+    }
+    for mut stream in streams {
         let mut answer = Vec::new();
         let _ = within(stream.read_to_end(&mut answer)).await;
         let answer = String::from_utf8_lossy(&answer);
@@ -272,18 +283,22 @@ async fn garbage_over_tcp_is_closed_and_disturbs_nobody() {
 
 #[tokio::test]
 async fn garbage_inside_tls_disturbs_nobody() {
-    let server = TestServer::with("limits.request_timeout = '1s'");
+    let server = impatient();
     let mut call = Call::begin(&server).await;
 
+    let mut streams = Vec::new();
     for protocols in [&["http/1.1"][..], &["h2"]] {
         for bytes in garbage() {
             let mut stream = server.connect(protocols).await;
             let _ = stream.write_all(&bytes).await;
             end_if_stun(&mut stream, &bytes).await;
-            let mut answer = Vec::new();
-            let _ = within(stream.read_to_end(&mut answer)).await;
+            streams.push(stream);
             call.goes_on().await;
         }
+    }
+    for mut stream in streams {
+        let _ = within(stream.read_to_end(&mut Vec::new())).await;
+        call.goes_on().await;
     }
 
     assert_eq!(server.counters.panics.total(), 0);
@@ -364,7 +379,7 @@ async fn a_connection_whose_session_is_over_is_a_strangers_again() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_a_request_too() {
-    let server = TestServer::with("limits.request_timeout = '1s'");
+    let server = impatient();
     let mut stream = server.connect(&["http/1.1"]).await;
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", server.host());
 

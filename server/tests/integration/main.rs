@@ -9,6 +9,7 @@ mod drain;
 mod hostile;
 mod http;
 mod ice;
+mod join;
 mod management;
 mod resume;
 mod streams;

@@ -1,6 +1,7 @@
 //! STUN and TURN over TCP and TLS on the one port, and what proxies say of their clients.
 
-use crate::support::{Kind, TestServer, within};
+use crate::stun::own_addresses;
+use crate::support::{Kind, PATIENCE_WITH_STRANGERS, TestServer, within};
 use moim_stun::attribute::XorMappedAddress;
 use moim_stun::{Class, Message};
 use std::net::SocketAddr;
@@ -106,7 +107,7 @@ async fn a_connection_that_goes_on_with_something_else_is_closed() {
 /// nobody else anything.
 #[tokio::test]
 async fn slow_and_half_open_clients_disturb_nobody() {
-    let server = TestServer::with("limits.request_timeout = '1s'");
+    let server = TestServer::with(&format!("limits.request_timeout = '{PATIENCE_WITH_STRANGERS}'"));
     let mut anna = server.client(Kind::WebSocket).await;
     let mut ben = server.client(Kind::Events).await;
     anna.join("tea", "Anna").await;
@@ -155,13 +156,13 @@ async fn slow_and_half_open_clients_disturb_nobody() {
 
 /// A listener on a port of its own, behind a proxy.
 fn behind_proxy(proxies: &str) -> (TestServer, SocketAddr) {
-    // Nothing tells the port of a further listener; one that was free a moment ago does.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nothing tells the port of a further listener.
+    let ([ip, _], port) = own_addresses();
     let server = TestServer::with(&format!(
-        "limits = {{ request_timeout = '1s', strangers_per_address_max = 8 }}\n\
-         [[listeners]]\naddress = '127.0.0.1:{port}'\nproxy_protocol = true\n{proxies}"
+        "limits = {{ request_timeout = '{PATIENCE_WITH_STRANGERS}', strangers_per_address_max = 8 }}\n\
+         [[listeners]]\naddress = '{ip}:{port}'\nproxy_protocol = true\n{proxies}"
     ));
-    (server, SocketAddr::from(([127, 0, 0, 1], port)))
+    (server, SocketAddr::from((ip, port)))
 }
 
 #[tokio::test]

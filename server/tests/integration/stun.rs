@@ -39,7 +39,7 @@ async fn a_client_learns_its_ipv6_address() {
 
 /// Two loopback addresses that no other process uses, since there are more of them than processes; and a port that no other
 /// test uses there.
-fn own_addresses() -> ([Ipv4Addr; 2], u16) {
+pub(crate) fn own_addresses() -> ([Ipv4Addr; 2], u16) {
     static NEXT_PORT: AtomicU16 = AtomicU16::new(3479);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let addresses = [0, 0x80].map(|half: u8| Ipv4Addr::new(127, 64 | half | (high & 0x3f), middle, low));

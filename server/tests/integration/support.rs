@@ -24,7 +24,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Long enough for anything on one machine, however busy. Nothing waits that long unless it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a server waits for strangers whose end a test waits for: no longer than need be, and long enough for those who
+/// do say something, on a machine that is busy.
+pub(crate) const PATIENCE_WITH_STRANGERS: &str = "5s";
 
 /// A secret for tokens.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -59,6 +59,8 @@ async fn check(server: &TestServer, more: &[&str]) -> Value {
     arguments.extend(["--second-user", "second", "--second-password", "word", "--realm", "realm", "--json"]);
     // Peers have another address than the relay, which takes what goes to its own for what its clients send each other.
     arguments.extend(["--peer", "127.0.0.2"]);
+    // On a busy machine, answers take their time.
+    arguments.extend(["--patience", "6000"]);
     arguments.extend(more);
     let mut command = moim(&tempfile::tempdir().unwrap(), &arguments, &[]);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
