@@ -24,7 +24,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask run [-- FLAGS]                     build moim with its web app and run it, with FLAGS passed on
 cargo xtask test [rust|web|browser] [FILTER]   run the tests: all, or one kind, or those whose name holds FILTER
-cargo xtask test lab [FILTER]                  calls between all pairs of hosts behind NATs, which takes three quarters of an hour
+cargo xtask test lab [FILTER]                  calls between all pairs of hosts behind NATs, which takes more than an hour
 cargo xtask ci                                 what the project's checks run: format, lints, docs, tidiness, tests
 cargo xtask tidy                               the house rules that no compiler knows
 cargo xtask codegen [--check]                  write (or compare) the files that are generated from Rust

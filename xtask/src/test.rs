@@ -50,6 +50,10 @@ pub(crate) fn lab(filter: &[&str]) -> Result<()> {
         shell::step("tests of the lab", || {
             shell::run(&mut workspace::cargo(&["test", "-p", "moim-lab", "--locked"]))
         })?;
+        shell::step("links that change, one test at a time", || {
+            let one_at_a_time = ["test", "-p", "moim-lab", "--locked", "--", "--ignored", "--test-threads=1"];
+            shell::run(&mut workspace::cargo(&one_at_a_time))
+        })?;
     }
     in_browsers("calls between all hosts of the lab", &[&["--matrix"], filter].concat())
 }

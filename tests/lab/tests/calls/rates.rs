@@ -149,6 +149,7 @@ impl Flow {
 }
 
 #[test]
+#[ignore = "what is sent follows the machine's own load as well: for a machine that does little else, by `cargo xtask test lab`"]
 fn what_is_sent_follows_the_link() {
     let mut flow = Flow::new();
     flow.watch("3 Mbit/s", Duration::from_secs(5));
@@ -163,6 +164,7 @@ fn what_is_sent_follows_the_link() {
 }
 
 #[test]
+#[ignore = "what is sent follows the machine's own load as well: for a machine that does little else, by `cargo xtask test lab`"]
 fn loss_at_random_is_no_reason_to_send_next_to_nothing() {
     let mut flow = Flow::new();
 
@@ -174,6 +176,7 @@ fn loss_at_random_is_no_reason_to_send_next_to_nothing() {
 }
 
 #[test]
+#[ignore = "what is sent follows the machine's own load as well: for a machine that does little else, by `cargo xtask test lab`"]
 fn two_who_send_share_a_link() {
     let mut flow = Flow::new();
     let [mut cara, mut dan] = flow.call.beside(["cara", "dan"], BITRATE_MAX);

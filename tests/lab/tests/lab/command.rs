@@ -4,7 +4,7 @@ use crate::probe::lab;
 use moim_lab::{Lab, Nat, RunId, Topology};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
@@ -112,18 +112,20 @@ fn names_are_those_of_the_lab_and_no_look_up_waits() {
 
 #[test]
 fn a_port_of_a_hosts_loopback_is_reached_from_outside() {
-    let lab = lab(Topology::new().host("server"));
-    let server = lab.host("server").unwrap();
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    let listener = server.enter(|| TcpListener::bind(free)).unwrap().unwrap();
-    let mut forwarder = Command::new(LAB)
-        .args(["forward", &lab.run().to_string(), "server", &free.port().to_string()])
+    // The outside is a host of the lab, too, where no other program takes the port.
+    let lab = lab(Topology::new().host("server").host("outside"));
+    let (server, outside) = (lab.host("server").unwrap(), lab.host("outside").unwrap());
+    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 8_000));
+    let listener = server.enter(|| TcpListener::bind(at)).unwrap().unwrap();
+    let mut forwarder = outside
+        .command(LAB)
+        .args(["forward", &lab.run().to_string(), "server", &at.port().to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     assert_eq!(first_line(&mut forwarder), "ready\n");
 
-    let mut near = TcpStream::connect(free).unwrap();
+    let mut near = outside.enter(|| TcpStream::connect(at)).unwrap().unwrap();
     let (mut far, _) = listener.accept().unwrap();
     near.write_all(b"there").unwrap();
     let mut bytes = [0; 5];

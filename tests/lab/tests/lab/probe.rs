@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// Long enough for anything on one machine. Nothing waits that long unless it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a connection that a firewall swallows is tried.
 const ATTEMPT: Duration = Duration::from_millis(500);
 
@@ -84,10 +84,19 @@ pub(crate) fn mapped(client: &UdpSocket, server: &UdpSocket, at: SocketAddr) -> 
     receive(server).1
 }
 
-/// Whether a client gets a connection to a server. The server listens for this question alone.
+/// Whether a client gets a connection to a server, which is expected. The server listens for this question alone.
 pub(crate) fn connects(client: &Host, server: &Host, to: SocketAddr) -> bool {
+    connects_within(PATIENCE, client, server, to)
+}
+
+/// Whether a client gets no connection to a server, which is expected.
+pub(crate) fn is_kept_out(client: &Host, server: &Host, to: SocketAddr) -> bool {
+    !connects_within(ATTEMPT, client, server, to)
+}
+
+fn connects_within(time: Duration, client: &Host, server: &Host, to: SocketAddr) -> bool {
     let listener: TcpListener = server.enter(|| TcpListener::bind(to)).unwrap().unwrap();
-    let connected = client.enter(|| TcpStream::connect_timeout(&to, ATTEMPT)).unwrap().is_ok();
+    let connected = client.enter(|| TcpStream::connect_timeout(&to, time)).unwrap().is_ok();
     drop(listener);
     connected
 }
