@@ -3,6 +3,7 @@
 import process from 'node:process';
 import { runScenarios } from './harness/scenario.mjs';
 import './tests/matrix.test.mjs';
+import './tests/changes.test.mjs';
 import './tests/share.test.mjs';
 
 runScenarios(process.argv.slice(2));

@@ -36,7 +36,8 @@ if (process.env[INSIDE] === undefined) {
         'users make namespaces: sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0',
     );
   }
-  follow(spawn('unshare', [...namespace, process.execPath, self, ...words], inherited({ [INSIDE]: '1' })));
+  // It is deaf to all other signals. Whatever it has started ends with it.
+  follow(spawn('unshare', [...namespace, process.execPath, self, ...words], inherited({ [INSIDE]: '1' })), 'SIGKILL');
 } else {
   layNetwork();
   hideDevices();
@@ -85,10 +86,11 @@ function inherited(more) {
 /**
  * Ends as `child` ends, and passes on what should end it.
  * @param {import('node:child_process').ChildProcess} child
+ * @param {NodeJS.Signals} [end] what ends it, if not just that
  */
-function follow(child) {
+function follow(child, end) {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-    process.on(signal, () => child.kill(signal));
+    process.on(signal, () => child.kill(end ?? signal));
   }
   child.on('error', (error) => {
     console.error(`cannot start the tests: ${error.message}`);

@@ -35,6 +35,8 @@ const FAKE_MEDIA = [
   '--use-fake-device-for-media-stream=display-media-type=browser,fps=10',
 ];
 
+const DRAFTS = ['WebRTC-Sctp-Snap', 'WebRTC-IceHandshakeDtls'];
+
 const FIREFOX_PREFERENCES = {
   'media.navigator.streams.fake': true,
   'media.navigator.permission.disabled': true,
@@ -67,6 +69,8 @@ const KINDS = {
   chromiumWithoutPermission: () => launchChromium(['--use-fake-device-for-media-stream', '--deny-permission-prompts']),
   /** A machine with neither camera nor microphone. */
   chromiumWithoutDevices: () => launchChromium(['--use-fake-ui-for-media-stream']),
+  /** Does what Chromium tries out: the SCTP INIT in descriptions (SNAP), DTLS within ICE's checks (SPED). */
+  chromiumWithDrafts: () => launchChromium([...FAKE_MEDIA, `--force-fieldtrials=${DRAFTS.join('/Enabled/')}/Enabled/`]),
   firefox: () => firefox.launch(firefoxOptions()),
 };
 
@@ -127,6 +131,31 @@ export async function browserAt(kind, lab, host, ca) {
     await close();
     throw error;
   }
+}
+
+/** @type {{ key: string, close: () => Promise<void>, browser: Browser } | undefined} */
+let kept;
+
+/**
+ * A browser on a host of the lab, as {@link browserAt} makes it, which stays until one of another kind or at another host is asked for.
+ * @param {Parameters<typeof browserAt>} where
+ * @returns {Promise<Browser>}
+ */
+export async function keptBrowserAt(...where) {
+  const [kind, , host] = where;
+  const key = `${kind} ${host}`;
+  if (kept?.key !== key || !kept.browser.isConnected()) {
+    await closeKept();
+    kept = { key, ...(await browserAt(...where)) };
+  }
+  return kept.browser;
+}
+
+/** Ends the browser that was kept, so that the next test has a new one. */
+export async function closeKept() {
+  const closing = kept;
+  kept = undefined;
+  await closing?.close();
 }
 
 /**
@@ -203,6 +232,7 @@ function script(dir, body) {
 
 /** Ends every shared browser. */
 export async function closeBrowsers() {
+  await closeKept().catch(() => {});
   const all = [...running.values()];
   running.clear();
   await Promise.allSettled(all.map(async (starting) => (await starting).close()));

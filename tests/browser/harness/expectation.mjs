@@ -41,6 +41,29 @@ function gatewaysOf(host) {
 }
 
 /**
+ * What is between a host and the internet, as far as paths depend on it.
+ * @param {string} host
+ */
+function kindOf(host) {
+  return JSON.stringify(gatewaysOf(host).map(({ nat, firewall, families }) => [nat, firewall, families]));
+}
+
+/** The first host of every kind. */
+export const ROWS = HOSTS.filter((host, index) => HOSTS.findIndex((other) => kindOf(other) === kindOf(host)) === index);
+
+/**
+ * Hosts that a host calls to have called every kind, its own included, and one of its own network, where there are such.
+ * @param {string} row
+ */
+export function columnsOf(row) {
+  const ways = new Set();
+  return HOSTS.filter((host) => {
+    const way = `${kindOf(host)} ${expectedPath(row, host)}`;
+    return host !== row && !ways.has(way) && ways.add(way);
+  });
+}
+
+/**
  * Whether anything keeps UDP from a host.
  * @param {string} host
  */

@@ -4,7 +4,6 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -12,8 +11,8 @@ import { promisify } from 'node:util';
 import { HOST } from './address.mjs';
 import { eventually, within } from './wait.mjs';
 
-/** Longest the server may take to start or to end. */
-const START_MS = 20_000;
+/** The port of the next server: below those that the kernel gives to sockets of browsers, so that none is taken already. */
+let nextPort = 10_000;
 /** Where a server in the lab tells what it counts. */
 const MANAGEMENT = '127.0.0.1:9410';
 
@@ -46,7 +45,7 @@ export class Moim {
    * @returns {Promise<Moim>}
    */
   static async start(environment = {}) {
-    const moim = new Moim(await freePort(), environment);
+    const moim = new Moim(nextPort++, environment);
     await moim.run();
     return moim;
   }
@@ -82,15 +81,11 @@ export class Moim {
     child.stderr.on('data', (text) => (this.log += text));
     child.on('error', (error) => (this.log += `cannot start: ${error.message}\n`));
     this.#process = child;
-    await eventually(
-      `${binary} answers on port ${this.port}`,
-      () => {
-        if (child.exitCode !== null) return true; // said below, with its log
-        // What is in the lab cannot be asked from outside, but has told.
-        return this.#isElsewhere ? this.log.includes('Stop with Ctrl-C') : this.isUp();
-      },
-      START_MS,
-    );
+    await eventually(`${binary} answers on port ${this.port}`, () => {
+      if (child.exitCode !== null) return true; // said below, with its log
+      // What is in the lab cannot be asked from outside, but has told.
+      return this.#isElsewhere ? this.log.includes('Stop with Ctrl-C') : this.isUp();
+    });
     if (child.exitCode !== null) throw new Error(`moim ended with ${child.exitCode} at its start:\n${this.log}`);
   }
 
@@ -137,13 +132,12 @@ export class Moim {
 
   /**
    * Waits for its end.
-   * @param {number} withinMs
    * @returns {Promise<number | NodeJS.Signals | null>} its exit status, or the signal that ended it
    */
-  async ended(withinMs = START_MS) {
+  async ended() {
     const child = this.#process;
     if (!child) return null;
-    if (child.exitCode === null && child.signalCode === null) await within('moim ends', once(child, 'exit'), withinMs);
+    if (child.exitCode === null && child.signalCode === null) await within('moim ends', once(child, 'exit'));
     return child.exitCode ?? child.signalCode;
   }
 
@@ -153,14 +147,4 @@ export class Moim {
     await this.ended();
     rmSync(this.#dataDir, { recursive: true, force: true });
   }
-}
-
-/** @returns {Promise<number>} a port that nobody listens on */
-export async function freePort() {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -11,8 +11,10 @@ import { promisify } from 'node:util';
 import { eventually, within } from './wait.mjs';
 
 /** @typedef {{ source: string, kind: string, frames: number, keyFrames: number, bytes: number }} NativeTrack */
-/** @typedef {{ selected: boolean, localCandidate: string, remoteCandidate: string }} NativePair */
-/** @typedef {{ name: string, state: string, tracks: NativeTrack[], stats: { candidatePairs: NativePair[] } | null }} NativeOther */
+/** @typedef {{ selected: boolean, localCandidate: string, remoteCandidate: string, relayProtocol: string | null }} NativePair */
+/** @typedef {{ spedState: string | null, spedDatagramsReceived: number, snap: boolean }} NativeTransport */
+/** @typedef {{ candidatePairs: NativePair[], transport: NativeTransport }} NativeStats */
+/** @typedef {{ name: string, state: string, tracks: NativeTrack[], stats: NativeStats | null }} NativeOther */
 /** @typedef {{ prefix: string[], ca: string }} Elsewhere the words before a program that make it run there, and whom it trusts */
 
 export class Native {
@@ -86,7 +88,16 @@ export class Native {
     const pair = await eventually(`${this.name} has a path to ${name}`, () =>
       this.#latest(name)?.stats?.candidatePairs.find(({ selected }) => selected),
     );
-    return { local: end(pair.localCandidate), remote: end(pair.remoteCandidate) };
+    const relayed = pair.relayProtocol === null ? {} : { relayProtocol: pair.relayProtocol };
+    return { local: { ...end(pair.localCandidate), ...relayed }, remote: end(pair.remoteCandidate) };
+  }
+
+  /**
+   * What it says of the transport to somebody.
+   * @param {string} name
+   */
+  transport(name) {
+    return this.#latest(name)?.stats?.transport;
   }
 
   /**
@@ -154,6 +165,6 @@ export class Native {
  * @returns {import('./probe.mjs').End}
  */
 function end(candidate) {
-  const [, , protocol = '', , address = '', , , type = ''] = candidate.split(' ');
-  return { type, protocol, address };
+  const [, , protocol = '', , address = '', port, , type = ''] = candidate.split(' ');
+  return { type, protocol, address, port: Number(port) };
 }

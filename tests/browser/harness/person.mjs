@@ -13,7 +13,7 @@ import { eventually, WITHIN_MS } from './wait.mjs';
 /** Pictures that have to arrive before a video counts as going on. */
 const FRAMES_MIN = 10;
 /** Longest a file of some megabytes may take on a busy machine. */
-const TRANSFER_MS = 60_000;
+const TRANSFER_MS = 180_000;
 
 /** A request or a socket that fails is the network's doing, and what a test may be about. */
 const NETWORK_TROUBLE =
@@ -177,10 +177,9 @@ export class Person {
   /**
    * Waits until nobody of this name is shown any more.
    * @param {string} name
-   * @param {number} [withinMs]
    */
-  async misses(name, withinMs) {
-    await eventually(`${name} is gone for ${this.name}`, async () => (await this.tile(name).count()) === 0, withinMs);
+  async misses(name) {
+    await eventually(`${name} is gone for ${this.name}`, async () => (await this.tile(name).count()) === 0);
   }
 
   /** Opens the chat, unless it is open. */

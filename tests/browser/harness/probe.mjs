@@ -13,6 +13,7 @@
  * @property {string} type of candidate: `host`, `srflx`, `prflx` or `relay`
  * @property {string} protocol between the ends: `udp` or `tcp`
  * @property {string} address
+ * @property {number} port
  * @property {string} [relayProtocol] between a relayed end and its relay: `udp`, `tcp` or `tls`
  *
  * @typedef {object} Path the pair of candidates that is in use
@@ -69,8 +70,8 @@ export function installProbe(restraint) {
   };
 
   /** @param {any} candidate */
-  function end({ candidateType, protocol, address, relayProtocol }) {
-    return { type: candidateType, protocol, address, ...(relayProtocol ? { relayProtocol } : {}) };
+  function end({ candidateType, protocol, address, port, relayProtocol }) {
+    return { type: candidateType, protocol, address, port, ...(relayProtocol ? { relayProtocol } : {}) };
   }
 
   /** @param {RTCConfiguration} [configuration] */

@@ -5,22 +5,31 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { Authority } from './authority.mjs';
-import { browser, browserAt, closeBrowsers, FIREFOX_DOWNLOADS, mortalChromium } from './browsers.mjs';
+import {
+  browser,
+  browserAt,
+  closeBrowsers,
+  closeKept,
+  FIREFOX_DOWNLOADS,
+  keptBrowserAt,
+  mortalChromium,
+} from './browsers.mjs';
 import { Lab } from './lab.mjs';
 import { Moim } from './moim.mjs';
 import { Native } from './native.mjs';
 import { Person } from './person.mjs';
 import { installProbe } from './probe.mjs';
 import { Cable, PlainHttpProxy } from './proxy.mjs';
+import { printTables } from './table.mjs';
 
 /** @typedef {import('./browsers.mjs').BrowserKind} BrowserKind */
 /** @typedef {import('playwright-core').BrowserContextOptions} ContextOptions */
 /** @typedef {import('./probe.mjs').Restraint} Restraint */
 /** @typedef {{ in?: BrowserKind, context?: ContextOptions }} PersonOptions */
-/** @typedef {{ in?: 'chromium' | 'firefox', at: string } & Restraint} PlacedPersonOptions */
+/** @typedef {{ in?: 'chromium' | 'firefox', at: string, isKept?: boolean } & Restraint} PlacedPersonOptions */
 
 /** Longest a test may take before it counts as hanging. */
-const TEST_MS = 180_000;
+const TEST_MS = 600_000;
 
 /** Where the server is in the lab. */
 const SERVER = 'server';
@@ -144,15 +153,23 @@ export class Scene {
   }
 
   /**
-   * Somebody on a host of the lab, with a browser of their own.
+   * Somebody on a host of the lab, with a browser of their own, or (`isKept`) one that the test before may have left there.
    * @param {string} name
    * @param {PlacedPersonOptions} options
    */
-  async personAt(name, { in: kind = 'chromium', at, ...restraint }) {
+  async personAt(name, { in: kind = 'chromium', at, isKept = false, ...restraint }) {
     const { lab, authority } = await this.world();
-    const { browser, close } = await browserAt(kind, lab, at, authority.ca);
-    this.#cleanUp.push(close);
+    const browser = isKept
+      ? await keptBrowserAt(kind, lab, at, authority.ca)
+      : await this.#browserAt(kind, lab, at, authority.ca);
     return this.#seat(name, browser, { ignoreHTTPSErrors: false }, undefined, restraint);
+  }
+
+  /** @param {Parameters<typeof browserAt>} where */
+  async #browserAt(...where) {
+    const { browser, close } = await browserAt(...where);
+    this.#cleanUp.push(close);
+    return browser;
   }
 
   /**
@@ -252,6 +269,7 @@ async function perform(title, play) {
     await scene.assertClean();
   } catch (error) {
     await scene.keepArtifacts(title);
+    await closeKept().catch(() => {});
     throw error;
   } finally {
     await scene.close();
@@ -266,6 +284,7 @@ async function makeWorld() {
 }
 
 async function closeShared() {
+  printTables();
   await closeBrowsers();
   const made = await world?.catch(() => undefined);
   await made?.moim.stop();
