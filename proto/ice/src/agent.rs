@@ -280,7 +280,7 @@ impl Agent {
                 place.copy_from_slice(&queued.bytes);
                 return Some(queued.transmit());
             }
-            self.counters.count_drop(DropReason::BufferTooSmall);
+            self.counters.drops.count(DropReason::BufferTooSmall);
         }
         None
     }

@@ -236,30 +236,8 @@ impl FailureReason {
     }
 }
 
-macro_rules! drop_reasons {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// Why a packet was dropped, or one that was to be sent was not.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum DropReason {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl DropReason {
-            /// Every reason, in the order they are declared.
-            pub const ALL: [Self; [$($text),*].len()] = [$(Self::$name),*];
-
-            /// A name for metrics.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-drop_reasons! {
+moim_wire::drop_reasons! {
+    "Why a packet was dropped, or one that was to be sent was not.";
     /// It looks like STUN, but is not a message.
     Malformed => "malformed",
     /// It is a request or indication of another method than Binding.
@@ -291,24 +269,14 @@ drop_reasons! {
 /// How often what happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    dropped: [u64; DropReason::ALL.len()],
+    /// Packets dropped, by reason.
+    pub drops: Drops,
     /// Requests of the peer that were answered with success.
     pub requests_answered: u64,
     /// Requests that were answered with an error.
     pub requests_refused: u64,
     /// Events that were not told because nobody fetched them.
     pub events_lost: u64,
-}
-
-impl Counters {
-    /// Packets dropped for this reason.
-    pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped[reason as usize]
-    }
-
-    pub(crate) fn count_drop(&mut self, reason: DropReason) {
-        self.dropped[reason as usize] += 1;
-    }
 }
 
 /// Why something cannot be asked for.

@@ -50,7 +50,7 @@ pub use config::{
 };
 pub use credentials::{CredentialError, IceCredentials, PASSWORD_LEN, UFRAG_LEN};
 pub use event::{
-    Ask, ConnectionId, ConnectionState, Counters, DropReason, Error, Event, FailureReason, Framing,
+    Ask, ConnectionId, ConnectionState, Counters, DropReason, Drops, Error, Event, FailureReason, Framing,
     GatheringState, Handled, NameId, PathId, Received, Transmit,
 };
 pub use extras::{Extra, Extras};

@@ -37,30 +37,8 @@ pub enum Handled {
     Dropped(DropReason),
 }
 
-macro_rules! drop_reasons {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// Why a packet was dropped.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum DropReason {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl DropReason {
-            /// Every reason, in the order they are declared.
-            pub const ALL: [Self; [$($text),*].len()] = [$(Self::$name),*];
-
-            /// A name for metrics.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-drop_reasons! {
+moim_wire::drop_reasons! {
+    "Why a packet was dropped.";
     /// ICE had no use for it: its own counters say why.
     Ice => "ice",
     /// Its first byte is none of STUN, DTLS, RTP or TURN (RFC 7983 §7).
@@ -83,26 +61,6 @@ drop_reasons! {
     NotWanted => "not_wanted",
     /// There are as many streams as there may be.
     TooManyStreams => "too_many_streams",
-}
-
-/// How often packets were dropped, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drops([u64; DropReason::ALL.len()]);
-
-impl Drops {
-    /// How many were dropped for this reason.
-    pub fn of(&self, reason: DropReason) -> u64 {
-        self.0[reason as usize]
-    }
-
-    /// How many were dropped for any reason.
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    pub(crate) fn count(&mut self, reason: DropReason) {
-        self.0[reason as usize] += 1;
-    }
 }
 
 /// A packet that is to be sent.

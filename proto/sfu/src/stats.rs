@@ -1,30 +1,8 @@
 use crate::event::{Layer, Reason};
 use moim_wire::Bitrate;
 
-macro_rules! drop_reasons {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// Why a packet is not forwarded, to anybody or to somebody.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum DropReason {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl DropReason {
-            /// Every reason, in the order they are declared.
-            pub const ALL: [Self; [$($text),*].len()] = [$(Self::$name),*];
-
-            /// A name for metrics.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-drop_reasons! {
+moim_wire::drop_reasons! {
+    "Why a packet is not forwarded, to anybody or to somebody.";
     /// Of a track that is not known (any more), or of an encoding that it does not have.
     UnknownTrack => "unknown_track",
     /// Of a track that is muted.
@@ -39,26 +17,6 @@ drop_reasons! {
     Malformed => "malformed",
     /// For a subscriber: of before it went over to this encoding, or so late that its number is not known any more.
     TooLate => "too_late",
-}
-
-/// How often packets were dropped, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drops([u64; DropReason::ALL.len()]);
-
-impl Drops {
-    /// How many were dropped for this reason.
-    pub fn of(&self, reason: DropReason) -> u64 {
-        self.0[reason as usize]
-    }
-
-    /// How many were dropped for any reason.
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    pub(crate) fn count(&mut self, reason: DropReason) {
-        self.0[reason as usize] += 1;
-    }
 }
 
 /// What a [`Forwarder`](crate::Forwarder) has done and holds.

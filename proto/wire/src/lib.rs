@@ -5,6 +5,7 @@
 mod address;
 mod cursor;
 mod deadline;
+mod drops;
 mod label;
 mod media;
 mod redacted;

@@ -63,7 +63,7 @@ impl Agent {
         let foundation = (local.candidate.foundation, remote.candidate.foundation);
         let priority = self.priority_of(local_id, remote_id);
         if self.pairs.len() >= PAIRS_MAX && !self.make_room(priority) {
-            self.counters.count_drop(DropReason::LimitReached);
+            self.counters.drops.count(DropReason::LimitReached);
             return None;
         }
         let route = match origin {

@@ -88,7 +88,7 @@ impl Agent {
         // Numbers are given out in order.
         let oldest = self.connections.iter().filter(is_unknown).map(|it| it.id).min_by_key(|id| id.0);
         if let Some(id) = oldest {
-            self.counters.count_drop(DropReason::LimitReached);
+            self.counters.drops.count(DropReason::LimitReached);
             self.disconnect(id);
         }
     }
@@ -172,7 +172,7 @@ impl Agent {
         purpose: ConnectionPurpose,
     ) -> Option<ConnectionId> {
         if self.connections.len() >= CONNECTIONS_MAX {
-            self.counters.count_drop(DropReason::LimitReached);
+            self.counters.drops.count(DropReason::LimitReached);
             return None;
         }
         let id = ConnectionId(self.fresh_id());

@@ -60,7 +60,7 @@ impl Agent {
             Protocol::Tcp | Protocol::Tls => self.connection_input(local, remote, received.bytes, now),
         };
         taken.unwrap_or_else(|reason| {
-            self.counters.count_drop(reason);
+            self.counters.drops.count(reason);
             Handled::Dropped(reason)
         })
     }

@@ -160,7 +160,7 @@ impl Agent {
         if self.locals.len() >= LOCAL_CANDIDATES_MAX {
             self.forget_unused_locals();
             if self.locals.len() >= LOCAL_CANDIDATES_MAX {
-                self.counters.count_drop(DropReason::LimitReached);
+                self.counters.drops.count(DropReason::LimitReached);
                 return None;
             }
         }

@@ -51,7 +51,7 @@ impl Agent {
             let address = CandidateAddress::Socket(SocketAddr::new(ip, *port));
             // Whatever is wrong with the address is nobody's fault who could be told.
             if self.take_remote_candidate(Candidate { address, ..candidate }).is_err() {
-                self.counters.count_drop(DropReason::LimitReached);
+                self.counters.drops.count(DropReason::LimitReached);
             }
         }
         self.advance(now);
@@ -142,7 +142,7 @@ impl Agent {
     ) -> Option<RemoteId> {
         let learnt = |remote: &&Remote| remote.candidate.kind == CandidateKind::PeerReflexive;
         if self.remotes.values().filter(learnt).count() >= PEER_REFLEXIVE_MAX && !self.forget_learnt() {
-            self.counters.count_drop(DropReason::LimitReached);
+            self.counters.drops.count(DropReason::LimitReached);
             return None;
         }
         let number = self.fresh_id();

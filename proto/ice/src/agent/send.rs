@@ -29,7 +29,7 @@ impl Queued {
 impl Agent {
     pub(super) fn queue(&mut self, local: SocketAddr, remote: SocketAddr, protocol: Protocol, bytes: &[u8]) {
         if self.transmits.len() >= TRANSMITS_MAX {
-            self.counters.count_drop(DropReason::TransmitQueueFull);
+            self.counters.drops.count(DropReason::TransmitQueueFull);
             return;
         }
         self.transmits.push_back(Queued { local, remote, protocol, bytes: bytes.into() });

@@ -88,7 +88,7 @@ fn checks_that_come_before_the_answer_are_remembered_to_a_limit() {
         let _ = heard.give(SocketAddr::new([198, 51, 100, 7].into(), 1_000 + port), &check);
     }
     assert_eq!(heard.agent.pairs().count(), PEER_REFLEXIVE_MAX);
-    assert!(heard.agent.counters().dropped(DropReason::LimitReached) > 900);
+    assert!(heard.agent.counters().drops.of(DropReason::LimitReached) > 900);
 
     // They were another's: the peer's credentials show it.
     heard.agent.set_remote(IceCredentials::new("other", PASSWORD).unwrap(), false, heard.now);
