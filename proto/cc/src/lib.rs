@@ -7,7 +7,8 @@
 //!   [probe](ProbeCluster) needs.
 //!
 //! Delay is judged after draft-ietf-rmcat-gcc-02 (groups of packets, their gradient, an adaptive threshold, AIMD), and beyond it by the
-//! length of the queue itself. Loss is judged by how well a bandwidth and a share of loss that has nothing to do with
+//! length of the queue itself: a link that nobody else uses is kept just full, one on which others' packets show between our own is shared as
+//! browsers share it. What is on the way is bounded by a window, since a link that becomes slow shows in it before any report. Loss is judged by how well a bandwidth and a share of loss that has nothing to do with
 //! congestion explain together what was seen. ECN is left out: no browser marks media.
 
 mod application;

@@ -17,9 +17,8 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 const QUEUE_OF_OTHERS: Duration = Duration::from_millis(30);
 /// What of the rate that arrived is taken up again when the queue is gone: others who share the link leave as much room.
 const RESUMED: f64 = 0.85;
-/// Measurements of what the link carries that agree, until the link counts as not shared.
+/// Measurements of what the link carries that agree, until a link that was shared counts as not shared any more.
 const AGREED: u32 = 5;
-const AGREED_FIRST: u32 = 0;
 /// How long it counts as shared at least, once that has shown.
 const SHARED: Duration = Duration::from_secs(10);
 /// After a round trip and this, what arrives was measured at the rate that is sent.
@@ -290,9 +289,8 @@ impl RateControl {
 
     /// The queue is gone: takes up again what may be sent.
     fn resume(&mut self, arrived_bps: f64, measured: Measured, now: Instant) {
-        let agreed = if self.shared.is_some() { AGREED } else { AGREED_FIRST };
-        let shared = self.shared.is_some_and(|at| now < at + SHARED) || !self.capacity.has_agreed(agreed);
-        if shared || measured.others || self.contested_until.is_some() {
+        let is_shared = |since: Instant| now < since + SHARED || !self.capacity.has_agreed(AGREED);
+        if self.shared.is_some_and(is_shared) || measured.others || self.contested_until.is_some() {
             self.set((arrived_bps * RESUMED).max(self.bps), now);
             self.state = State::Increase;
         } else {
