@@ -277,6 +277,13 @@ impl Participant {
             ServerMessage::Left { .. }
             | ServerMessage::ParticipantJoined { .. }
             | ServerMessage::ParticipantUpdated { .. }
+            | ServerMessage::Topology { .. }
+            | ServerMessage::TopologySettled { .. }
+            | ServerMessage::Sections { .. }
+            | ServerMessage::SectionsWanted { .. }
+            | ServerMessage::EncodingsWanted { .. }
+            | ServerMessage::ConnectionEnded { .. }
+            | ServerMessage::Speakers { .. }
             | ServerMessage::Chat { .. }
             | ServerMessage::Draining { .. } => {}
         }

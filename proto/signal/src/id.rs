@@ -78,6 +78,17 @@ text_id! {
     SessionSecret
 }
 
+impl ParticipantId {
+    /// The server's own end of connections, where it forwards media: what offers and candidates for it have in `to`, and its answers in `from`.
+    /// No participant has this id.
+    pub const SERVER: &str = "server";
+
+    /// Whether it is the server's own end.
+    pub fn is_server(&self) -> bool {
+        self.as_str() == Self::SERVER
+    }
+}
+
 impl fmt::Debug for SessionSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionSecret([redacted])")

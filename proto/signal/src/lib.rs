@@ -21,6 +21,7 @@
 pub mod config;
 pub mod counters;
 pub mod id;
+pub mod media;
 pub mod message;
 mod random;
 mod rate;

@@ -8,11 +8,12 @@ mod error;
 mod frame;
 mod server;
 
-pub use client::{ClientMessage, IceCandidate, MidTrack};
+pub use client::{ClientMessage, IceCandidate, MidTrack, PathState, TrackWatch};
 pub use description::{
-    Grants, IceCredential, IceServer, LinkState, ParticipantDescription, Permissions, RoomDescription,
-    SignalLimits, Topology, TrackDescription, TrackKind, TrackSource,
+    ForwardedLayer, ForwardedTrack, Forwarding, Grants, IceCredential, IceServer, LayerReason, LinkState,
+    ParticipantDescription, Permissions, RoomDescription, SectionContent, SignalLimits, Topology,
+    TopologyReason, TrackDescription, TrackKind, TrackSource,
 };
-pub use error::{CloseCode, ErrorCode, LeaveReason};
+pub use error::{CloseCode, ConnectionEndReason, ErrorCode, LeaveReason};
 pub use frame::{ClientFrame, FrameError, Hello, PROTOCOL_VERSION, Resume, ServerFrame};
 pub use server::ServerMessage;

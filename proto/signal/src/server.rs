@@ -8,6 +8,7 @@ mod requests;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::id::{LinkId, ParticipantId, RoomName, SessionId};
+use crate::media::MediaCommand;
 use crate::message::{CloseCode, LeaveReason, LinkState, ParticipantDescription, ServerFrame, ServerMessage};
 use crate::random::IdSource;
 use crate::room::Room;
@@ -56,6 +57,8 @@ pub enum Output {
         /// Which.
         link: LinkId,
     },
+    /// Tell the media plane.
+    Media(MediaCommand),
     /// Something an operator may want to know of.
     Event(Event),
 }

@@ -26,11 +26,19 @@ pub fn declarations() -> String {
         message::Resume,
         message::ClientMessage,
         message::MidTrack,
+        message::TrackWatch,
+        message::PathState,
         message::IceCandidate,
         message::ServerFrame,
         message::ServerMessage,
         message::RoomDescription,
         message::Topology,
+        message::TopologyReason,
+        message::Forwarding,
+        message::SectionContent,
+        message::ForwardedTrack,
+        message::ForwardedLayer,
+        message::LayerReason,
         message::ParticipantDescription,
         message::LinkState,
         message::Permissions,
@@ -43,6 +51,7 @@ pub fn declarations() -> String {
         message::ErrorCode,
         message::CloseCode,
         message::LeaveReason,
+        message::ConnectionEndReason,
     );
     module
 }

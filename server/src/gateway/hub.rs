@@ -288,6 +288,7 @@ impl Hub {
                     // The link's task sends what is queued, finds the end of the queue, and closes.
                     self.links.remove(&link);
                 }
+                Output::Media(_) => {}
                 Output::Event(event) => {
                     log(&event);
                     if let Event::SessionEnded { session } = event {

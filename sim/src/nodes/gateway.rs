@@ -118,7 +118,7 @@ impl GatewayNode {
                     self.send(link, &frame);
                 }
                 moim_signal::Output::Close { link } => self.close(link),
-                moim_signal::Output::Event(_) => {}
+                moim_signal::Output::Media(_) | moim_signal::Output::Event(_) => {}
             }
         }
     }

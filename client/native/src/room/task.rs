@@ -251,8 +251,15 @@ impl Task {
             ServerMessage::Draining { grace_ms } => {
                 return self.tell(RoomEvent::Draining(Duration::from_millis(u64::from(grace_ms)))).await;
             }
-            // Whoever made the request hears of it.
-            ServerMessage::Error { .. } => {}
+            // Whoever made the request hears of errors.
+            ServerMessage::Error { .. }
+            | ServerMessage::Topology { .. }
+            | ServerMessage::TopologySettled { .. }
+            | ServerMessage::Sections { .. }
+            | ServerMessage::SectionsWanted { .. }
+            | ServerMessage::EncodingsWanted { .. }
+            | ServerMessage::ConnectionEnded { .. }
+            | ServerMessage::Speakers { .. } => {}
         }
         true
     }

@@ -206,7 +206,23 @@ to?: ParticipantId,
 /**
  * The text.
  */
-text: string, } | { "type": "refreshIceServers" } | { "type": "kick", 
+text: string, } | { "type": "watch", 
+/**
+ * Which tracks, and how.
+ */
+watches: Array<TrackWatch>, } | { "type": "switched", 
+/**
+ * Which.
+ */
+topology: Topology, } | { "type": "reportPath", 
+/**
+ * To whom.
+ */
+to: ParticipantId, 
+/**
+ * How it is.
+ */
+state: PathState, } | { "type": "refreshIceServers" } | { "type": "kick", 
 /**
  * Whom.
  */
@@ -224,6 +240,44 @@ mid: string,
  * The sender's track it carries.
  */
 track: TrackId, };
+
+/**
+ * How a participant wants to have a track that the server forwards.
+ */
+export type TrackWatch = { 
+/**
+ * Whose track.
+ */
+participant: ParticipantId, 
+/**
+ * Which of theirs.
+ */
+track: TrackId, 
+/**
+ * Whether it is wanted at all.
+ */
+wanted: boolean, 
+/**
+ * Whether nothing of it is to be sent for now: it is out of sight.
+ */
+paused: boolean, 
+/**
+ * How wide its pictures are displayed, in pixels of the device. As large as there is, when left out.
+ */
+width?: number, 
+/**
+ * How high, in the same.
+ */
+height?: number, 
+/**
+ * What matters more has the greater number. 0 when left out.
+ */
+priority?: number, };
+
+/**
+ * How the direct path between two participants is.
+ */
+export type PathState = "good" | "poor" | "absent";
 
 /**
  * An ICE candidate as browsers give and take it (`RTCIceCandidateInit` of W3C webrtc-pc).
@@ -426,7 +480,71 @@ connection: PeerConnectionId,
 /**
  * The ICE generation that is complete.
  */
-usernameFragment?: string, } | { "type": "chat", 
+usernameFragment?: string, } | { "type": "topology", 
+/**
+ * In which.
+ */
+topology: Topology, 
+/**
+ * Why so.
+ */
+reason: TopologyReason, } | { "type": "topologySettled", 
+/**
+ * To which.
+ */
+topology: Topology, } | { "type": "sections", 
+/**
+ * Which attempt at the connection this belongs to.
+ */
+connection: PeerConnectionId, 
+/**
+ * Those that changed.
+ */
+sections: Array<SectionContent>, } | { "type": "sectionsWanted", 
+/**
+ * Which attempt at the connection this belongs to.
+ */
+connection: PeerConnectionId, 
+/**
+ * How many for sound, in all.
+ */
+audio: number, 
+/**
+ * How many for pictures, in all.
+ */
+video: number, } | { "type": "encodingsWanted", 
+/**
+ * Which attempt at the connection this belongs to.
+ */
+connection: PeerConnectionId, 
+/**
+ * Which track.
+ */
+track: TrackId, 
+/**
+ * Their places, in the order in which your offer names them.
+ */
+encodings: Array<number>, } | { "type": "connectionEnded", 
+/**
+ * Which attempt at the connection it was.
+ */
+connection: PeerConnectionId, 
+/**
+ * Why.
+ */
+reason: ConnectionEndReason, 
+/**
+ * What happened, and what to do, in English.
+ */
+message: string, } | { "type": "speakers", 
+/**
+ * Who has the floor.
+ */
+dominant?: ParticipantId, 
+/**
+ * Everybody who speaks just now.
+ */
+speaking: Array<ParticipantId>, } | { "type": "chat", 
 /**
  * Made by the sender.
  */
@@ -473,6 +591,14 @@ name: RoomName,
  */
 topology: Topology, 
 /**
+ * Why so.
+ */
+topologyReason: TopologyReason, 
+/**
+ * What the server forwards, if it does, or may do so in time: then a connection to the server is to be kept, whatever the topology.
+ */
+forwarding?: Forwarding, 
+/**
  * How many participants it takes.
  */
 participantsMax: number, };
@@ -480,7 +606,81 @@ participantsMax: number, };
 /**
  * How media travels between the participants of a room.
  */
-export type Topology = "mesh";
+export type Topology = "mesh" | "sfu";
+
+/**
+ * Why media travels as it does.
+ */
+export type TopologyReason = "configured" | "few" | "many" | "pathPoor" | "pathAbsent";
+
+/**
+ * How a connection to the server begins.
+ */
+export type Forwarding = { 
+/**
+ * With how many sections that receive sound.
+ */
+audioSections: number, 
+/**
+ * With how many sections that receive pictures.
+ */
+videoSections: number, };
+
+/**
+ * What a section of a connection to the server shows at present, and in which quality.
+ */
+export type SectionContent = { 
+/**
+ * The section's `a=mid` (RFC 9143).
+ */
+mid: string, 
+/**
+ * The track that it carries. Nothing, when left out.
+ */
+source?: ForwardedTrack, 
+/**
+ * Which part of the track is sent. Nothing, when left out.
+ */
+layer?: ForwardedLayer, 
+/**
+ * Why it is not more.
+ */
+reason: LayerReason, };
+
+/**
+ * A track of somebody's.
+ */
+export type ForwardedTrack = { 
+/**
+ * Whose.
+ */
+participant: ParticipantId, 
+/**
+ * Which of theirs.
+ */
+track: TrackId, };
+
+/**
+ * Which part of a track is forwarded.
+ */
+export type ForwardedLayer = { 
+/**
+ * Which of its encodings, in the order in which the publisher names them (RFC 8853).
+ */
+encoding: number, 
+/**
+ * Up to which spatial layer, 0 the lowest.
+ */
+spatial: number, 
+/**
+ * Up to which temporal layer, 0 the lowest.
+ */
+temporal: number, };
+
+/**
+ * Why a section has the layer that it has.
+ */
+export type LayerReason = "wanted" | "bandwidth" | "notSent" | "waitingForKeyFrame" | "paused";
 
 /**
  * A participant as the others see it. Always sent whole: the newest replaces what was known.
@@ -638,4 +838,9 @@ export type CloseCode = "badHello" | "unsupportedVersion" | "tokenMissing" | "to
  * Why a participant is no longer in the room.
  */
 export type LeaveReason = "left" | "timedOut" | "kicked" | "roomClosed" | "replaced" | "dropped" | "serverShutdown";
+
+/**
+ * Why a connection to the server has ended.
+ */
+export type ConnectionEndReason = "badOffer" | "serverFull" | "failed" | "replaced";
 

@@ -1,5 +1,5 @@
 use crate::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId};
-use crate::message::TrackDescription;
+use crate::message::{Topology, TrackDescription};
 use serde::{Deserialize, Serialize};
 
 /// What a client asks of the server. Each is answered by an effect, or by `error` with its sequence number.
@@ -101,6 +101,24 @@ pub enum ClientMessage {
         /// The text.
         text: String,
     },
+    /// How the sender wants to have tracks that the server forwards. What is not named stays as it is; without a word, everything that the others
+    /// publish is wanted, in full size.
+    Watch {
+        /// Which tracks, and how.
+        watches: Vec<TrackWatch>,
+    },
+    /// All that comes to the sender comes by this topology now: what went by the one before may end.
+    Switched {
+        /// Which.
+        topology: Topology,
+    },
+    /// The direct path to another participant is so. It decides about the topology where that is decided by itself.
+    ReportPath {
+        /// To whom.
+        to: ParticipantId,
+        /// How it is.
+        state: PathState,
+    },
     /// Make ICE servers for oneself anew, since credentials end before calls do. Answered by `iceServers`.
     RefreshIceServers,
     /// Remove a participant from the room. Needs the `admin` permission.
@@ -121,6 +139,46 @@ pub struct MidTrack {
     pub mid: String,
     /// The sender's track it carries.
     pub track: TrackId,
+}
+
+/// How a participant wants to have a track that the server forwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct TrackWatch {
+    /// Whose track.
+    pub participant: ParticipantId,
+    /// Which of theirs.
+    pub track: TrackId,
+    /// Whether it is wanted at all.
+    pub wanted: bool,
+    /// Whether nothing of it is to be sent for now: it is out of sight.
+    pub paused: bool,
+    /// How wide its pictures are displayed, in pixels of the device. As large as there is, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub width: Option<u32>,
+    /// How high, in the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub height: Option<u32>,
+    /// What matters more has the greater number. 0 when left out.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u8>", optional))]
+    pub priority: u8,
+}
+
+/// How the direct path between two participants is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum PathState {
+    /// Media goes by it as it should.
+    Good,
+    /// It loses so much, or is so slow, that the server's may well be better.
+    Poor,
+    /// There is none, or it broke.
+    Absent,
 }
 
 /// An ICE candidate as browsers give and take it (`RTCIceCandidateInit` of W3C webrtc-pc).

@@ -11,6 +11,12 @@ pub struct RoomDescription {
     pub name: RoomName,
     /// How media travels in it.
     pub topology: Topology,
+    /// Why so.
+    pub topology_reason: TopologyReason,
+    /// What the server forwards, if it does, or may do so in time: then a connection to the server is to be kept, whatever the topology.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub forwarding: Option<Forwarding>,
     /// How many participants it takes.
     pub participants_max: u32,
 }
@@ -22,6 +28,108 @@ pub struct RoomDescription {
 pub enum Topology {
     /// Every participant connects to every other one; the server only signals.
     Mesh,
+    /// Every participant connects to the server, which forwards what each of them publishes to the others.
+    Sfu,
+}
+
+/// Why media travels as it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum TopologyReason {
+    /// The operator has set it so.
+    Configured,
+    /// There are two at most, and they reach each other.
+    Few,
+    /// There are more than two.
+    Many,
+    /// The direct path between two is poor.
+    PathPoor,
+    /// Two do not reach each other.
+    PathAbsent,
+}
+
+/// How a connection to the server begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Forwarding {
+    /// With how many sections that receive sound.
+    pub audio_sections: u16,
+    /// With how many sections that receive pictures.
+    pub video_sections: u16,
+}
+
+/// What a section of a connection to the server shows at present, and in which quality.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct SectionContent {
+    /// The section's `a=mid` (RFC 9143).
+    pub mid: String,
+    /// The track that it carries. Nothing, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub source: Option<ForwardedTrack>,
+    /// Which part of the track is sent. Nothing, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub layer: Option<ForwardedLayer>,
+    /// Why it is not more.
+    pub reason: LayerReason,
+}
+
+impl SectionContent {
+    /// About how many bytes this takes as text.
+    pub(crate) fn text_len(&self) -> usize {
+        /// Field names, the layer and its reason.
+        const FIXED_LEN: usize = 160;
+        let source = self.source.as_ref();
+        FIXED_LEN
+            + self.mid.len()
+            + source.map_or(0, |source| source.participant.as_str().len() + source.track.as_str().len())
+    }
+}
+
+/// A track of somebody's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ForwardedTrack {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Which of theirs.
+    pub track: TrackId,
+}
+
+/// Which part of a track is forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ForwardedLayer {
+    /// Which of its encodings, in the order in which the publisher names them (RFC 8853).
+    pub encoding: u8,
+    /// Up to which spatial layer, 0 the lowest.
+    pub spatial: u8,
+    /// Up to which temporal layer, 0 the lowest.
+    pub temporal: u8,
+}
+
+/// Why a section has the layer that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum LayerReason {
+    /// It is what was asked for, or the best there is.
+    Wanted,
+    /// The network to the subscriber does not carry more.
+    Bandwidth,
+    /// The publisher does not send more at present.
+    NotSent,
+    /// Another one is to come, and waits for a key frame.
+    WaitingForKeyFrame,
+    /// It is not wanted for now.
+    Paused,
 }
 
 /// A participant as the others see it. Always sent whole: the newest replaces what was known.

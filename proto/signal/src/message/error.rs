@@ -37,6 +37,21 @@ pub enum ErrorCode {
     Draining,
 }
 
+/// Why a connection to the server has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum ConnectionEndReason {
+    /// The offer cannot be answered: the message says what is wrong with it.
+    BadOffer,
+    /// The server has as many connections, or as much to do, as it takes. Try again later.
+    ServerFull,
+    /// Nothing was heard by it for too long, or its keys could not be agreed on.
+    Failed,
+    /// Another attempt took its place.
+    Replaced,
+}
+
 /// Why the server ends a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]

@@ -1,6 +1,7 @@
-use crate::id::{ChatId, ParticipantId, PeerConnectionId};
+use crate::id::{ChatId, ParticipantId, PeerConnectionId, TrackId};
 use crate::message::{
-    ErrorCode, IceCandidate, IceServer, LeaveReason, MidTrack, ParticipantDescription, RoomDescription,
+    ConnectionEndReason, ErrorCode, IceCandidate, IceServer, LeaveReason, MidTrack, ParticipantDescription,
+    RoomDescription, SectionContent, Topology, TopologyReason,
 };
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,61 @@ pub enum ServerMessage {
         #[cfg_attr(feature = "typescript", ts(optional))]
         username_fragment: Option<String>,
     },
+    /// Media is to travel in another way, or the same for another reason. What goes by the way before goes on until `topologySettled`.
+    Topology {
+        /// In which.
+        topology: Topology,
+        /// Why so.
+        reason: TopologyReason,
+    },
+    /// Everybody has switched, or had time enough to: what still goes by other topologies may end.
+    TopologySettled {
+        /// To which.
+        topology: Topology,
+    },
+    /// What sections of your connection to the server carry from here on. Sections that are not named carry what they did.
+    Sections {
+        /// Which attempt at the connection this belongs to.
+        connection: PeerConnectionId,
+        /// Those that changed.
+        sections: Vec<SectionContent>,
+    },
+    /// Your connection to the server could use more receiving sections: add as many as are missing to its next offer.
+    SectionsWanted {
+        /// Which attempt at the connection this belongs to.
+        connection: PeerConnectionId,
+        /// How many for sound, in all.
+        audio: u16,
+        /// How many for pictures, in all.
+        video: u16,
+    },
+    /// Which encodings of a track of yours somebody watches. The others need not be sent.
+    EncodingsWanted {
+        /// Which attempt at the connection this belongs to.
+        connection: PeerConnectionId,
+        /// Which track.
+        track: TrackId,
+        /// Their places, in the order in which your offer names them.
+        encodings: Vec<u8>,
+    },
+    /// Your connection to the server has ended, or was refused. Another attempt may be made.
+    ConnectionEnded {
+        /// Which attempt at the connection it was.
+        connection: PeerConnectionId,
+        /// Why.
+        reason: ConnectionEndReason,
+        /// What happened, and what to do, in English.
+        message: String,
+    },
+    /// Who speaks in a room whose media the server forwards.
+    Speakers {
+        /// Who has the floor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        dominant: Option<ParticipantId>,
+        /// Everybody who speaks just now.
+        speaking: Vec<ParticipantId>,
+    },
     /// A line of chat.
     Chat {
         /// Made by the sender.
@@ -137,6 +193,13 @@ impl ServerMessage {
             | Self::Answer { .. }
             | Self::Candidate { .. }
             | Self::EndOfCandidates { .. }
+            | Self::Topology { .. }
+            | Self::TopologySettled { .. }
+            | Self::Sections { .. }
+            | Self::SectionsWanted { .. }
+            | Self::EncodingsWanted { .. }
+            | Self::ConnectionEnded { .. }
+            | Self::Speakers { .. }
             | Self::Chat { .. }
             | Self::Error { .. }
             | Self::Draining { .. } => None,
@@ -173,12 +236,21 @@ impl ServerMessage {
             Self::EndOfCandidates { username_fragment, .. } => {
                 username_fragment.as_ref().map_or(0, String::len)
             }
+            Self::Sections { sections, .. } => sections.iter().map(SectionContent::text_len).sum(),
+            Self::EncodingsWanted { encodings, .. } => encodings.len() * 4,
+            Self::Speakers { speaking, .. } => {
+                speaking.iter().map(|speaker| speaker.as_str().len() + 8).sum()
+            }
+            Self::ConnectionEnded { message, .. } => message.len(),
             Self::Chat { text, .. } => text.len(),
             Self::Error { message, .. } => message.len(),
             // Empty while the message is kept; how many there are is the operator's choice, not a stranger's.
             Self::IceServers { .. }
             | Self::Left { .. }
             | Self::ParticipantLeft { .. }
+            | Self::Topology { .. }
+            | Self::TopologySettled { .. }
+            | Self::SectionsWanted { .. }
             | Self::Draining { .. } => 0,
         };
         FRAME_LEN + variable
@@ -188,7 +260,6 @@ impl ServerMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::TrackId;
 
     #[test]
     fn many_short_parts_count_as_much_as_they_take() {

@@ -3,7 +3,7 @@
 use crate::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId, is_valid_client_id};
 use crate::message::{
     ClientMessage, ErrorCode, LeaveReason, LinkState, MidTrack, ParticipantDescription, RoomDescription,
-    ServerMessage, Topology, TrackDescription,
+    ServerMessage, Topology, TopologyReason, TrackDescription,
 };
 use crate::room::{Participant, Room};
 use crate::server::{Event, SignalServer};
@@ -76,6 +76,12 @@ impl SignalServer {
                 self.send(key, ServerMessage::IceServers { participant, ice_servers: Vec::new() });
                 Ok(())
             }
+            ClientMessage::Watch { .. }
+            | ClientMessage::Switched { .. }
+            | ClientMessage::ReportPath { .. } => {
+                self.joined(key)?;
+                Ok(())
+            }
             ClientMessage::Kick { participant } => self.kick(key, &participant),
             ClientMessage::CloseRoom => self.close_room(key),
         }
@@ -109,6 +115,8 @@ impl SignalServer {
             room: RoomDescription {
                 name: name.clone(),
                 topology: Topology::Mesh,
+                topology_reason: TopologyReason::Configured,
+                forwarding: None,
                 participants_max: self.config.participants_per_room_max,
             },
             participant: participant.clone(),

@@ -155,7 +155,7 @@ impl World {
                         self.clients[client].link = None;
                     }
                 }
-                Output::Event(_) => {}
+                Output::Media(_) | Output::Event(_) => {}
             }
         }
     }

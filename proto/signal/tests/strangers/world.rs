@@ -220,7 +220,7 @@ impl World {
                 Output::Close { link } => {
                     assert!(self.links.remove(&link).is_some(), "a link is closed that is not open");
                 }
-                Output::Event(_) => {}
+                Output::Media(_) | Output::Event(_) => {}
             }
         }
     }
@@ -359,6 +359,13 @@ impl Link {
             | ServerMessage::Chat { from, .. } => self.check_member(from),
             ServerMessage::Error { .. }
             | ServerMessage::IceServers { .. }
+            | ServerMessage::Topology { .. }
+            | ServerMessage::TopologySettled { .. }
+            | ServerMessage::Sections { .. }
+            | ServerMessage::SectionsWanted { .. }
+            | ServerMessage::EncodingsWanted { .. }
+            | ServerMessage::ConnectionEnded { .. }
+            | ServerMessage::Speakers { .. }
             | ServerMessage::Draining { .. } => {}
         }
         Vec::new()
