@@ -8,6 +8,19 @@ pub(crate) struct Key {
     generation: NonZeroU32,
 }
 
+impl Key {
+    /// As a number: the generation above the place.
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.generation.get()) << 32 | u64::from(self.index)
+    }
+
+    /// What [`to_bits`](Self::to_bits) has made. [`None`]: it has not made this.
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
+        let [index, generation] = [bits & u64::from(u32::MAX), bits >> 32].map(u32::try_from);
+        Some(Self { index: index.ok()?, generation: NonZeroU32::new(generation.ok()?)? })
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.index, self.generation)

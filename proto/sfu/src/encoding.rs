@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// What has not come for so long is not sent at present.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(2);
+/// What cannot be read for so long needs a key frame: until then, what is missing may only be late.
+pub(crate) const UNREADABLE_MAX: Duration = Duration::from_millis(100);
 /// A number so far from the newest one is of another stream.
 const JUMP_MAX: u64 = 1 << 15;
 
@@ -52,6 +54,8 @@ pub(crate) struct Encoding {
     pub(crate) missing_since: Option<Instant>,
     /// Until when it is taken for one that cannot be had.
     pub(crate) unavailable_until: Option<Instant>,
+    /// Since when nothing that comes can be read: what says how is lost.
+    pub(crate) unreadable_since: Option<Instant>,
     /// Whether a request for a key frame is to be told.
     pub(crate) is_key_frame_due: bool,
     pub(crate) stats: EncodingStats,
@@ -85,6 +89,7 @@ impl Encoding {
             was_sent: false,
             missing_since: None,
             unavailable_until: None,
+            unreadable_since: None,
             is_key_frame_due: false,
             stats: EncodingStats::default(),
         }
@@ -97,7 +102,7 @@ impl Encoding {
         self.facts.restart();
         self.ring.clear();
         self.rates.reset(now);
-        self.last_packet = None;
+        (self.last_packet, self.unreadable_since) = (None, None);
     }
 
     /// Whether packets come.
@@ -126,8 +131,9 @@ impl Encoding {
         }
         self.ring.insert(&facts, packet.extensions, packet.packet, packet.payload, now);
         if facts.begins && facts.is_late && facts.frame.is_some() {
-            self.read_again_behind(facts.seq);
+            facts.is_anew = self.read_again_behind(facts.seq);
         }
+        self.unreadable_since = if result.is_ok() { None } else { self.unreadable_since.or(Some(now)) };
         self.last_packet = Some(now);
         self.stats.packets += 1;
         self.stats.bytes += packet.payload.len() as u64;
@@ -172,17 +178,21 @@ impl Encoding {
         }
     }
 
-    /// Packets of a key frame came before the one with the structure by which they are read.
-    fn read_again_behind(&mut self, begun: ExtSeqNo) {
+    /// Packets of a key frame came before the one with the structure by which they are read, and may have been taken for something else. Says whether any was.
+    fn read_again_behind(&mut self, begun: ExtSeqNo) -> bool {
+        let mut has_any = false;
         let end = self.ring.newest().0.min(begun.0 + JOIN_LATE_MAX);
         for seq in (begun.0 + 1..=end).map(ExtSeqNo) {
             let Some((entry, payload, raw)) = self.ring.find(seq) else { continue };
             let descriptor = entry.extensions.dependency_descriptor.and_then(|range| range.of(raw));
-            let mut facts = entry.facts;
-            if facts.frame.is_none() && self.facts.look(&mut facts, payload, descriptor).is_ok() {
+            let (taken_for, mut facts) = (entry.facts, entry.facts);
+            let is_read = !payload.is_empty() && self.facts.look(&mut facts, payload, descriptor).is_ok();
+            if is_read && (facts.frame, facts.targets) != (taken_for.frame, taken_for.targets) {
                 self.ring.correct(&facts);
+                has_any = true;
             }
         }
+        has_any
     }
 
     fn on_key_frame(&mut self, timestamp: RtpTimestamp, payload: &[u8]) {

@@ -2,7 +2,7 @@
 
 use crate::layers::{LayerIndex, Targets, targets_with};
 use moim_rtp::payload::dependency_descriptor::{self, DecodeTargetIndication, REFERENCES_MAX};
-use moim_rtp::payload::{PacketSummary, PayloadError, PayloadFormat, PictureId, summarize, vp8, vp9};
+use moim_rtp::payload::{PacketSummary, PayloadError, PayloadFormat, PictureId, h265, summarize, vp8, vp9};
 use moim_wire::{ExtSeqNo, MediaKind, RtpTimestamp};
 
 /// The number that the first picture of a stream gets: far from 0, so that those before it have numbers too.
@@ -21,6 +21,10 @@ pub(crate) struct Facts {
     pub(crate) starts_picture: bool,
     /// Whether a later one came before.
     pub(crate) is_late: bool,
+    /// Whether the packet before it came before, and is of another picture: nothing of its picture is missing before it.
+    pub(crate) is_surely_first: bool,
+    /// Whether what came behind it could not be read without it.
+    pub(crate) is_anew: bool,
     /// Whether it is the last of the part of a picture that is of its spatial layer.
     pub(crate) ends_layer: bool,
     pub(crate) layers: LayerIndex,
@@ -45,12 +49,16 @@ pub(crate) enum Switch {
     ToThisLayer,
     /// Those who get this frame anyway, to all layers above (RFC 9628 §4.2, U).
     FromThisLayer,
+    /// Those who get the layer below that of this frame, to its layer (ITU-T H.265 §3, STSA).
+    StepToThisLayer,
+    /// The same, and to all layers above (ITU-T H.265 §3, TSA).
+    StepToThisAndAbove,
     /// Those who have what the frame refers to, to these targets.
     ToTargets(u32),
 }
 
 /// What a dependency descriptor says of a packet's frame, for whom rewrites it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// The number of the frame, without wraps.
     pub(crate) number: u64,
@@ -70,6 +78,8 @@ pub(crate) struct FactsReader {
     pictures: Option<(PictureId, u64)>,
     frames: Option<(u16, u64)>,
     pub(crate) descriptors: dependency_descriptor::Reader,
+    /// By what packets before this one are read, which brought another structure.
+    before: Option<(ExtSeqNo, dependency_descriptor::Reader)>,
     pub(crate) targets: Targets,
 }
 
@@ -81,6 +91,7 @@ impl FactsReader {
             pictures: None,
             frames: None,
             descriptors: dependency_descriptor::Reader::new(),
+            before: None,
             targets: Targets::ByLayer,
         }
     }
@@ -102,6 +113,7 @@ impl FactsReader {
         match self.newest {
             Some((newest, at)) if seq > newest => {
                 facts.starts_picture = timestamp.distance_from(at) > 0;
+                facts.is_surely_first = facts.starts_picture && newest.0 + 1 == seq.0;
                 self.newest = Some((seq, timestamp));
             }
             Some(_) => facts.is_late = true,
@@ -131,14 +143,14 @@ impl FactsReader {
         let summary = match self.format {
             PayloadFormat::Vp9 => look_at_vp9(facts, payload)?,
             PayloadFormat::Vp8 => look_at_vp8(facts, payload)?,
-            PayloadFormat::Opus | PayloadFormat::H264 | PayloadFormat::H265 | PayloadFormat::Av1 => {
+            PayloadFormat::H265 => look_at_h265(facts, payload)?,
+            PayloadFormat::Opus | PayloadFormat::H264 | PayloadFormat::Av1 => {
                 summarize(self.format, payload)?
             }
         };
         facts.picture = summary.picture_id.map(|id| self.extend_picture(id));
         facts.tl0 = summary.tl0_picture_index;
-        facts.begins =
-            summary.is_frame_start && (summary.is_key_frame || self.begins_by_parameters(&summary));
+        facts.begins = summary.is_frame_start && self.can_begin(facts, &summary, payload);
         if let Some(descriptor) = descriptor {
             match self.look_at_descriptor(facts, descriptor) {
                 // As long as there was no structure, what the payload says has to do.
@@ -163,19 +175,33 @@ impl FactsReader {
         Ok(())
     }
 
-    /// Parameter sets go before the key frame, in packets of their own where the encoder wants it so.
-    fn begins_by_parameters(&self, summary: &PacketSummary) -> bool {
-        matches!(self.format, PayloadFormat::H264 | PayloadFormat::H265) && summary.has_parameter_sets
+    /// Whether decoding can begin with a packet by which a frame can begin.
+    ///
+    /// Before the slices of a key frame of H.264 or H.265 go its parameter sets, in packets of their own where the encoder wants it so, and what begins
+    /// behind those cannot be decoded. Where none come with a key frame, it is because they were agreed on beforehand.
+    fn can_begin(&self, facts: &Facts, summary: &PacketSummary, payload: &[u8]) -> bool {
+        let is_first_of_all = match self.format {
+            PayloadFormat::H264 => summary.has_parameter_sets,
+            PayloadFormat::H265 => has_video_parameter_set(payload),
+            PayloadFormat::Opus | PayloadFormat::Vp8 | PayloadFormat::Vp9 | PayloadFormat::Av1 => {
+                return summary.is_key_frame;
+            }
+        };
+        is_first_of_all || (facts.is_surely_first && (summary.is_key_frame || summary.has_parameter_sets))
     }
 
     fn look_at_descriptor(&mut self, facts: &mut Facts, bytes: &[u8]) -> Result<(), PayloadError> {
-        let descriptor = self.descriptors.read(bytes)?;
-        let structure =
-            self.descriptors.structure().ok_or(PayloadError::Incomplete("there is no structure"))?;
-        if descriptor.structure.is_some() || matches!(self.targets, Targets::ByLayer) {
+        let before = self.before.as_mut().filter(|(since, _)| facts.seq < *since);
+        let is_of_before = before.is_some();
+        let replaced = dependency_descriptor::has_structure(bytes).then(|| self.descriptors.clone());
+        let reader = before.map_or(&mut self.descriptors, |(_, reader)| reader);
+        let descriptor = reader.read(bytes)?;
+        let structure = reader.structure().ok_or(PayloadError::Incomplete("there is no structure"))?;
+        if !is_of_before && (descriptor.structure.is_some() || matches!(self.targets, Targets::ByLayer)) {
             self.targets = Targets::of_structure(structure);
         }
         let described = descriptor.frame(structure)?;
+        let active_targets = reader.active_decode_targets();
         facts.layers = LayerIndex::new(described.spatial_id, described.temporal_id);
         facts.ends_layer = descriptor.mandatory.is_frame_end;
         facts.begins = descriptor.structure.is_some()
@@ -195,8 +221,14 @@ impl FactsReader {
             number: extend(&mut self.frames, descriptor.mandatory.frame_number),
             references,
             is_about_targets: descriptor.structure.is_some() || descriptor.active_decode_targets.is_some(),
-            active_targets: self.descriptors.active_decode_targets(),
+            active_targets,
         });
+        if let Some(replaced) = replaced
+            && !is_of_before
+            && replaced.structure() != self.descriptors.structure()
+        {
+            self.before = Some((facts.seq, replaced));
+        }
         Ok(())
     }
 
@@ -227,6 +259,29 @@ fn extend(newest: &mut Option<(u16, u64)>, number: u16) -> u64 {
         *newest = Some((number, extended));
     }
     extended
+}
+
+/// ITU-T H.265 table 7-1: pictures at which temporal sub-layers can be stepped up to say so by their types, in each packet.
+fn look_at_h265(facts: &mut Facts, payload: &[u8]) -> Result<PacketSummary, PayloadError> {
+    let summary = summarize(PayloadFormat::H265, payload)?;
+    let header = h265::UnitHeader::parse(payload)?;
+    let of_fragment = payload.get(2).filter(|_| header.unit_type == h265::unit_type::FRAGMENT);
+    facts.switch = match of_fragment.map_or(header.unit_type, |flags| flags & 0x3F) {
+        2 | 3 => Switch::StepToThisAndAbove,
+        4 | 5 => Switch::StepToThisLayer,
+        _ => Switch::Nobody,
+    };
+    Ok(summary)
+}
+
+/// Whether a packet has the set that goes before all others (RFC 7798 §4.4): alone, or as the first of several.
+fn has_video_parameter_set(payload: &[u8]) -> bool {
+    let is_of = |unit: &[u8], unit_type| {
+        h265::UnitHeader::parse(unit).is_ok_and(|header| header.unit_type == unit_type)
+    };
+    let first_of_several = payload.get(4..).unwrap_or_default();
+    is_of(payload, h265::unit_type::VPS)
+        || is_of(payload, h265::unit_type::AGGREGATION) && is_of(first_of_several, h265::unit_type::VPS)
 }
 
 fn look_at_vp8(facts: &mut Facts, payload: &[u8]) -> Result<PacketSummary, PayloadError> {

@@ -9,6 +9,23 @@ macro_rules! id {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub(crate) Key);
 
+        impl $name {
+            /// Its place among what there is of the kind: two that exist at the same time differ in it, and it is lower than there can be at a time.
+            pub fn index(self) -> usize {
+                self.0.index as usize
+            }
+
+            /// As a number, for who keeps it in one: the upper 32 bits say which of those that had the place, one after the other, is meant.
+            pub fn to_bits(self) -> u64 {
+                self.0.to_bits()
+            }
+
+            /// What [`to_bits`](Self::to_bits) has made a number of. [`None`]: nothing.
+            pub fn from_bits(bits: u64) -> Option<Self> {
+                Key::from_bits(bits).map(Self)
+            }
+        }
+
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($name), "({:?})"), self.0)

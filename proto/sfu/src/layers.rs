@@ -4,7 +4,7 @@
 //! targets it belongs to. Formats that number their layers have a target for each pair of layers; a dependency descriptor has its own
 //! ("decode targets").
 
-use moim_rtp::payload::dependency_descriptor::TemplateStructure;
+use moim_rtp::payload::dependency_descriptor::{DecodeTargetIndication, Template, TemplateStructure};
 
 /// Spatial layers that are told apart. Nobody sends more.
 pub(crate) const SPATIAL_MAX: u8 = 4;
@@ -55,8 +55,14 @@ pub(crate) fn targets_with(layers: LayerIndex) -> u32 {
 pub(crate) enum Targets {
     /// Each pair of layers is one.
     ByLayer,
-    /// As a template structure says: the highest layers of each decode target, up to 32 of them.
-    Described { layers: [LayerIndex; 32], count: u8 },
+    /// As a template structure says, for up to 32 decode targets.
+    Described {
+        /// The highest layers of each.
+        layers: [LayerIndex; 32],
+        /// For each, those all of whose frames are frames of it, too, as bits.
+        parts: [u32; 32],
+        count: u8,
+    },
 }
 
 impl Targets {
@@ -67,15 +73,34 @@ impl Targets {
             let (spatial, temporal) = structure.layers_of(target).unwrap_or_default();
             *layers = LayerIndex::new(spatial, temporal);
         }
-        Self::Described { layers, count }
+        let mut parts = [0; 32];
+        for (target, parts) in (0..count).zip(&mut parts) {
+            *parts = (0..count)
+                .filter(|part| is_part(structure, *part, target))
+                .fold(0, |bits, part| bits | (1 << part));
+        }
+        Self::Described { layers, parts, count }
     }
 
     /// The highest target within these layers: by its spatial layer first. The lowest there is, if none is.
     pub(crate) fn within(&self, limit: LayerIndex) -> u8 {
+        self.within_active(limit, u32::MAX)
+    }
+
+    /// What to get within these layers while these targets are active: the highest there is as long as what is active is a part of it, so that whatever
+    /// becomes active again is got at once. Else the highest that is active.
+    pub(crate) fn best(&self, limit: LayerIndex, active: u32) -> u8 {
+        let highest = self.within(limit);
+        let present = self.within_active(limit, active);
+        if self.parts_of(highest) >> present & 1 == 1 { highest } else { present }
+    }
+
+    fn within_active(&self, limit: LayerIndex, active: u32) -> u8 {
         match self {
             Self::ByLayer => limit.index(),
-            Self::Described { layers, count } => {
-                let known = || (0..*count).zip(layers);
+            Self::Described { layers, count, .. } => {
+                let is_active = |target: u8| active >> target & 1 == 1;
+                let known = || (0..*count).zip(layers).filter(|(target, _)| is_active(*target));
                 known()
                     .filter(|(_, layers)| layers.is_within(limit))
                     .max_by_key(|(_, layers)| **layers)
@@ -93,16 +118,23 @@ impl Targets {
         }
     }
 
-    /// The targets that ask for nothing beyond these layers, as bits. All that there are, if that is everything.
-    pub(crate) fn all_within(&self, limit: LayerIndex) -> u32 {
+    /// The targets all of whose frames are frames of this one, too: whoever gets this one can go down to them at any time. Where spatial layers refer to
+    /// those below in key frames only (K-SVC), the others of those below are no frames of what is above.
+    pub(crate) fn parts_of(&self, target: u8) -> u32 {
         match self {
             Self::ByLayer => u32::MAX,
-            Self::Described { layers, count } => (0..*count)
-                .zip(layers)
-                .filter(|(_, layers)| layers.is_within(limit))
-                .fold(0, |bits, (target, _)| bits | (1 << target)),
+            Self::Described { parts, .. } => parts.get(usize::from(target)).copied().unwrap_or_default(),
         }
     }
+}
+
+/// Whether whatever is of the one target is of the other one, too.
+fn is_part(structure: &TemplateStructure, part: u8, target: u8) -> bool {
+    let is_of = |template: &Template, target: u8| {
+        let indication = template.indications.get(usize::from(target));
+        indication.is_some_and(|indication| *indication != DecodeTargetIndication::NotPresent)
+    };
+    structure.templates.iter().all(|template| is_of(template, target) || !is_of(template, part))
 }
 
 #[cfg(test)]
@@ -132,11 +164,10 @@ mod tests {
             LayerIndex::new(0, 1),
             LayerIndex::new(0, 0),
         ]);
-        let targets = Targets::Described { layers, count: 4 };
+        let targets = Targets::Described { layers, parts: [0; 32], count: 4 };
 
         assert_eq!(targets.within(LayerIndex::ALL), 0);
         assert_eq!(targets.within(LayerIndex::new(0, 7)), 2);
         assert_eq!(targets.within(LayerIndex::new(1, 0)), 1);
-        assert_eq!(targets.all_within(LayerIndex::new(0, 1)), 0b1100);
     }
 }

@@ -16,8 +16,9 @@
 //! - Which layers a slot gets follows from what the subscriber wants to see, what its network carries ([`Forwarder::set_target`]), and what
 //!   the publisher sends; each change is told with its [`Reason`].
 //!
-//! Payload formats are read as [`moim_rtp::payload`] knows them. What is left out: spatial layers below the one that is watched are forwarded even where
-//! the ones above do not refer to them (K-SVC), since decoders of browsers want them.
+//! Payload formats are read as [`moim_rtp::payload`] knows them. Spatial layers below the one that is watched are left out where a dependency descriptor
+//! says that those above do not refer to them (K-SVC). What is left out: the same by VP9's own descriptor, going by which all layers below are forwarded; and
+//! spatial layers that could be added without a key frame.
 
 mod allocate;
 mod arena;

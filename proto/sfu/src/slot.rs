@@ -180,9 +180,10 @@ impl Slot {
         let is_playing = self
             .playing
             .is_some_and(|playing| playing.encoding == encoding.number && playing.epoch == encoding.epoch);
-        if !is_playing {
+        // What came behind a structure that was late was left out, for it could not be read: the stream is joined once more.
+        if !is_playing || facts.is_anew {
             let may_begin = facts.begins
-                && self.joinable >> encoding.number & 1 == 1
+                && (is_playing || self.joinable >> encoding.number & 1 == 1)
                 && encoding.ring.newest().0.saturating_sub(facts.seq.0) <= JOIN_LATE_MAX;
             return if may_begin { self.begin(facts, payload_len, encoding, clocks, now) } else { Taken::No };
         }
@@ -273,7 +274,7 @@ impl Slot {
         let targets = &encoding.facts.targets;
         let mut descriptor = rewritten.descriptor;
         if let Some(frame) = facts.frame {
-            let mine = targets.all_within(self.selection.layers());
+            let mine = targets.parts_of(self.selection.target());
             let is_new = self.selection.is_first_forwarded(facts.timestamp);
             // Without a word, all targets of a new structure are active.
             let is_different = frame.is_about_targets && mine & frame.active_targets != frame.active_targets;

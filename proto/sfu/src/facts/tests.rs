@@ -45,17 +45,35 @@ fn a_late_packet_is_of_its_own_picture() {
 
 /// Covers: RFC 6184 §5.6
 #[test]
-fn h264_begins_with_parameter_sets_or_a_slice_of_a_key_frame() {
+fn h264_begins_with_parameter_sets_or_with_a_key_frame_that_has_none() {
     let mut reader = FactsReader::new(PayloadFormat::H264);
-    for (payload, begins) in [
-        (&[0x67, 0x42, 0, 31][..], true),
-        (&[0x68, 0xCE][..], false),
-        (&[0x65, 0x88][..], true),
-        (&[0x65, 0x08][..], false),
-        (&[0x61, 0x88][..], false),
-    ] {
-        assert_eq!(look(&mut reader, 1, payload).begins, begins, "{payload:x?}");
-    }
+    let mut begins = |seq: u64, at: u32, payload: &[u8]| {
+        reader.read(ExtSeqNo((1 << 17) + seq), (RtpTimestamp(at), false), payload, None).0.begins
+    };
+    assert!(begins(1, 10, &[0x67, 0x42, 0, 31]));
+    assert!(!begins(2, 10, &[0x68, 0xCE]));
+    assert!(!begins(3, 10, &[0x65, 0x88]), "without what came before it, it cannot be decoded");
+    assert!(!begins(4, 20, &[0x61, 0x88]));
+    assert!(begins(5, 30, &[0x65, 0x88]));
+    assert!(!begins(6, 30, &[0x65, 0x08]));
+    assert!(!begins(8, 40, &[0x65, 0x88]), "what was lost may have been parameter sets");
+}
+
+/// Covers: RFC 7798 §4.4
+#[test]
+fn h265_begins_with_the_set_that_goes_before_all_others() {
+    let mut reader = FactsReader::new(PayloadFormat::H265);
+    let mut begins = |seq: u64, at: u32, payload: &[u8]| {
+        reader.read(ExtSeqNo((1 << 17) + seq), (RtpTimestamp(at), false), payload, None).0.begins
+    };
+    let [vps, sps, idr] = [32_u8, 33, 19].map(|unit| [unit << 1, 1, 0x80]);
+    let aggregated = [&[48 << 1, 1, 0, 3][..], &vps, &[0, 3], &sps].concat();
+    assert!(begins(1, 10, &vps));
+    assert!(!begins(2, 10, &sps));
+    assert!(!begins(3, 10, &idr));
+    assert!(begins(5, 20, &aggregated), "whatever was lost before it");
+    assert!(!begins(7, 30, &sps));
+    assert!(begins(8, 40, &idr));
 }
 
 /// Covers: RFC 9628 §4.2
@@ -78,4 +96,16 @@ fn what_has_no_payload_or_cannot_be_read_is_for_nobody() {
     let (facts, result) = reader.read(ExtSeqNo(1 << 17), (RtpTimestamp(0), false), &[0x90], None);
     assert!(result.is_err());
     assert_eq!(facts.targets, 0);
+}
+
+/// Covers: RFC 7798 §4.4.3
+#[test]
+fn h265_says_who_can_step_up_in_fragments_too() {
+    let mut reader = FactsReader::new(PayloadFormat::H265);
+    let trailing = look(&mut reader, 1, &[1 << 1, 1, 0x80]);
+    let access = look(&mut reader, 2, &[3 << 1, 2, 0x80]);
+    let fragment = look(&mut reader, 3, &[49 << 1, 3, 0x80 | 5, 0x80]);
+
+    assert_eq!((trailing.switch, access.switch), (Switch::Nobody, Switch::StepToThisAndAbove));
+    assert_eq!((fragment.switch, fragment.layers.temporal), (Switch::StepToThisLayer, 2));
 }

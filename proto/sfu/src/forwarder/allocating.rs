@@ -188,6 +188,8 @@ fn step(planned: &Planned, slot: &mut Slot, patience: &Patience, now: Instant) -
             slot.more_since = None;
             Step::Stay
         }
+        // It was not the network that held it back: the subscriber wants more than before, or the publisher sends more.
+        std::cmp::Ordering::Greater if slot.limit != Reason::Bandwidth => Step::Up,
         std::cmp::Ordering::Greater => {
             let since = *slot.more_since.get_or_insert(now);
             if now.saturating_duration_since(since) < patience.wait {

@@ -132,10 +132,14 @@ impl Forwarder {
             if !std::mem::take(&mut encoding.is_key_frame_due) {
                 continue;
             }
+            let (track, number) = (encoding.track, usize::from(encoding.number));
+            // Whoever wanted it may have gone since.
+            if self.tracks.at(track).is_none_or(|track| track.watchers.is_empty()) {
+                continue;
+            }
             encoding.stats.key_frames_requested += 1;
-            let (track, encoding) = (encoding.track, usize::from(encoding.number));
             if let Some(key) = self.tracks.key_at(track) {
-                return Some(Event::KeyFrameWanted { track: TrackId(key), encoding });
+                return Some(Event::KeyFrameWanted { track: TrackId(key), encoding: number });
             }
         }
         None

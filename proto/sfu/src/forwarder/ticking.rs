@@ -1,8 +1,9 @@
 //! What happens as time passes.
 
 use super::Forwarder;
-use crate::encoding::SILENCE_MAX;
+use crate::encoding::{SILENCE_MAX, UNREADABLE_MAX};
 use crate::levels::{self, Offer};
+use crate::track::Watcher;
 use std::time::{Duration, Instant};
 
 /// How often there is a look around.
@@ -51,6 +52,11 @@ impl Forwarder {
             let highest = encoding.rates.highest();
             let is_other_highest = is_new && std::mem::replace(&mut encoding.highest, highest) != highest;
             let (track, number) = (encoding.track, encoding.number);
+            let unreadable = encoding.unreadable_since.map(|since| now.saturating_duration_since(since));
+            let is_unreadable = unreadable.is_some_and(|time| time >= UNREADABLE_MAX);
+            if is_unreadable {
+                encoding.key_frames.want(now);
+            }
             let due = encoding.key_frames.due().is_some_and(|due| due <= now);
             if is_new || is_change {
                 self.look_after_availability(index, now);
@@ -62,7 +68,7 @@ impl Forwarder {
                 self.note_watchers(track);
             }
             if due {
-                if self.is_key_frame_awaited(track, number) {
+                if self.is_key_frame_awaited(track, number, is_unreadable) {
                     self.key_frame_is_due(index, now);
                 } else if let Some(encoding) = self.encodings.at_mut(index) {
                     encoding.key_frames.forget();
@@ -156,10 +162,12 @@ impl Forwarder {
         }
     }
 
-    fn is_key_frame_awaited(&self, track: u32, encoding: u8) -> bool {
+    /// Whether somebody waits for a key frame of an encoding, or watches it and cannot read it.
+    fn is_key_frame_awaited(&self, track: u32, encoding: u8, is_unreadable: bool) -> bool {
         let Some(track) = self.tracks.at(track) else { return false };
         let waits = |slot: u32| self.slots.at(slot).is_some_and(|slot| slot.waits_for() == Some(encoding));
-        !track.is_muted && track.watchers.iter().any(|watcher| waits(watcher.slot))
+        let watches = |watcher: &Watcher| is_unreadable && watcher.encodings >> encoding & 1 == 1;
+        !track.is_muted && track.watchers.iter().any(|watcher| watches(watcher) || waits(watcher.slot))
     }
 
     /// Asks for the key frames that a subscriber waits for, should one have come and been of no use.

@@ -74,12 +74,27 @@ fn up_goes_behind_a_frame_that_those_above_do_not_look_back_beyond() {
     assert!(choose(&mut selection, &picture(3, 2, Switch::Nobody)));
 }
 
+/// Covers: RFC 7798 §1.1.4
+#[test]
+fn up_goes_a_step_or_all_the_way_from_the_layer_below() {
+    for (switch, reached) in [(Switch::StepToThisLayer, 1), (Switch::StepToThisAndAbove, 2)] {
+        let mut selection = begun(up_to(0));
+        selection.want(up_to(2));
+
+        assert!(!choose(&mut selection, &picture(1, 2, switch)), "the layer between is missing");
+        assert!(choose(&mut selection, &picture(2, 1, switch)));
+        assert_eq!(selection.layers().temporal, reached);
+    }
+}
+
 /// Covers: RTP Payload Format For AV1, appendix A
 #[test]
 fn up_goes_to_a_decode_target_by_a_frame_whose_references_are_there() {
     let mut layers = [LayerIndex::default(); 32];
     layers[1] = LayerIndex::new(0, 1);
-    let targets = Targets::Described { layers, count: 2 };
+    let mut parts = [0; 32];
+    parts[..2].copy_from_slice(&[0b01, 0b11]);
+    let targets = Targets::Described { layers, parts, count: 2 };
     let mut selection = begun(LayerIndex::default());
     selection.want(LayerIndex::ALL);
     let mut references = [0; 8];
@@ -89,6 +104,50 @@ fn up_goes_to_a_decode_target_by_a_frame_whose_references_are_there() {
 
     assert!(!selection.choose(&facts, &targets, |number| number == 99));
     assert!(selection.choose(&facts, &targets, |number| number == 98));
+}
+
+/// Spatial layers that refer to those below in key frames only are no way down to those below.
+///
+/// Covers: RTP Payload Format For AV1, appendix A
+#[test]
+fn down_goes_to_a_part_at_once_and_to_others_by_a_key_frame() {
+    let mut layers = [LayerIndex::default(); 32];
+    layers[1] = LayerIndex::new(1, 0);
+    for (parts_of_upper, is_part) in [(0b11, true), (0b10, false)] {
+        let mut parts = [0; 32];
+        parts[..2].copy_from_slice(&[0b01, parts_of_upper]);
+        let targets = Targets::Described { layers, parts, count: 2 };
+        let mut selection = Selection::new();
+        let of_both = |at| Facts { targets: 0b11, ..picture(at, 0, Switch::Nobody) };
+        selection.begin(&of_both(0), &targets);
+        selection.want(LayerIndex::new(0, 7));
+
+        selection.choose(&of_both(1), &targets, |_| false);
+        assert_eq!(selection.layers().spatial == 0, is_part);
+        assert_eq!(selection.needs_key_frame(), !is_part);
+        selection.choose(&Facts { begins: true, ..of_both(2) }, &targets, |_| false);
+        assert_eq!(selection.layers().spatial, 0);
+        assert!(!selection.needs_key_frame());
+    }
+}
+
+#[test]
+fn late_packets_are_of_the_layers_of_their_time() {
+    let mut selection = begun(up_to(2));
+    for (at, temporal) in [(10, 0), (11, 1), (12, 0)] {
+        selection.want(up_to(temporal));
+        choose(&mut selection, &picture(at, 0, Switch::FromThisLayer));
+    }
+
+    let late = |at, temporal| Facts {
+        is_late: true,
+        starts_picture: false,
+        ..picture(at, temporal, Switch::Nobody)
+    };
+    assert!(choose(&mut selection, &late(9, 2)));
+    assert!(!choose(&mut selection, &late(10, 1)));
+    assert!(choose(&mut selection, &late(11, 1)));
+    assert!(!choose(&mut selection, &late(12, 1)));
 }
 
 #[test]
