@@ -317,6 +317,13 @@ impl PeerConnection {
         Ok(self.media.set_bitrate_limits(min, max, now)?)
     }
 
+    /// How much media may be sent at present, and how often the other side has told what of it arrives: before that, the rate is a guess. [`None`]: it
+    /// does not tell, and there is no limit.
+    pub fn target_bitrate(&self) -> Option<(Bitrate, u64)> {
+        let congestion = self.media.congestion()?;
+        Some((congestion.target, congestion.counters.reports))
+    }
+
     /// What media would use if it might, all senders together: probes look no further.
     pub fn set_demand(&mut self, demand: Bitrate, now: Instant) {
         self.media.set_demand(demand, now);

@@ -3,7 +3,7 @@ use crate::media::{ReceiveStreamId, ReceivedRtp};
 use moim_ice::{Ask, GatheringState, Protocol};
 use moim_sdp::Direction;
 use moim_sdp::jsep::{SignalingState, TransceiverId};
-use moim_wire::{Bitrate, MediaKind, Mid, Rid};
+use moim_wire::{Bitrate, MediaKind, Mid, NtpTime, Rid, RtpTimestamp};
 use std::net::SocketAddr;
 
 /// A packet that came, in the driver's buffer.
@@ -166,6 +166,17 @@ pub enum Event {
         transceiver: TransceiverId,
         /// Which encoding of it.
         encoding: usize,
+    },
+    /// The other side has told what the media clock of a stream read at a moment of its wall clock (RFC 3550 §6.4.1).
+    SenderReport {
+        /// Whose stream it is.
+        transceiver: TransceiverId,
+        /// Which one.
+        stream: ReceiveStreamId,
+        /// The moment, by the other side's wall clock.
+        ntp: NtpTime,
+        /// The reading of the media clock.
+        timestamp: RtpTimestamp,
     },
     /// As much may be sent from now on, all media together.
     TargetBitrate(Bitrate),

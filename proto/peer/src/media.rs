@@ -29,7 +29,7 @@ use moim_rtp::extension::AbsSendTime;
 use moim_rtp::feedback::{CcfbDecoder, TwccDecoder};
 use moim_sdp::jsep::DtlsRole;
 use moim_srtp::{KeyError, KeyingMaterial, Opener, Profile, Sealer};
-use moim_wire::{Bitrate, Deadline, NtpTime, Rid, Ssrc};
+use moim_wire::{Bitrate, Deadline, NtpTime, Rid, RtpTimestamp, Ssrc};
 use queue::Queue;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -62,6 +62,7 @@ pub(crate) struct MediaConfig {
 pub(crate) enum MediaEvent {
     KeyFrameRequested { section: u32, encoding: usize },
     Target(Bitrate),
+    SenderReport { section: u32, stream: u32, ntp: NtpTime, timestamp: RtpTimestamp },
     Bye { section: u32, stream: u32, rid: Option<Rid> },
 }
 

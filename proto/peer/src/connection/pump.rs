@@ -145,6 +145,12 @@ impl PeerConnection {
                     Event::KeyFrameRequested { transceiver: TransceiverId(section), encoding }
                 }
                 MediaEvent::Target(target) => Event::TargetBitrate(target),
+                MediaEvent::SenderReport { section, stream, ntp, timestamp } => Event::SenderReport {
+                    transceiver: TransceiverId(section),
+                    stream: ReceiveStreamId(stream),
+                    ntp,
+                    timestamp,
+                },
                 MediaEvent::Bye { section, stream, rid } => {
                     Event::Bye { transceiver: TransceiverId(section), stream: ReceiveStreamId(stream), rid }
                 }

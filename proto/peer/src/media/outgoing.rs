@@ -2,7 +2,8 @@
 
 use super::store::PACKET_LEN_MAX;
 use moim_rtp::ExtensionValues;
-use moim_wire::{ExtSeqNo, PayloadType, RtpTimestamp, SeqNo};
+use moim_sdp::jsep::TransceiverId;
+use moim_wire::{ExtSeqNo, NtpTime, PayloadType, RtpTimestamp, SeqNo};
 
 /// Which of the payloads that lie elsewhere: what its [`Payloads`] knows it by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +57,14 @@ pub trait Payloads {
     /// For the same reference it writes the same bytes each time, or none: a packet that is sent again is encrypted with what it was
     /// encrypted with before, which gives away both if they differ (RFC 7714 §14).
     fn write(&self, payload: &SharedPayload, out: &mut [u8]) -> bool;
+
+    /// What the media clock of an encoding of a transceiver read at some moment of the [wall clock](crate::Config::wall): what sender reports go
+    /// by (RFC 3550 §6.4.1), so that streams of one source are played together. [`None`]: they go by when packets were given.
+    ///
+    /// Who forwards says it, since when packets came by does not tell when they were made.
+    fn clock(&self, _transceiver: TransceiverId, _encoding: usize) -> Option<(NtpTime, RtpTimestamp)> {
+        None
+    }
 }
 
 /// No payloads: who sends only what is copied has no others.

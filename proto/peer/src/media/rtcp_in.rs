@@ -83,6 +83,7 @@ impl Media {
 
     fn on_sender_report(&mut self, info: &SenderInfo, now: Instant) {
         let Some(index) = self.inbound.by_ssrc(info.ssrc) else { return };
+        let Some(section) = self.inbound.stream(index).map(|stream| stream.section) else { return };
         let Some((media, _)) = self.inbound.media_mut(index) else { return };
         if let Some(reception) = &mut media.reception {
             reception.on_sender_report(info, now);
@@ -93,6 +94,8 @@ impl Media {
         media.sender_reports += 1;
         media.remote_packets = info.packets;
         media.remote_octets = info.octets;
+        let (ntp, timestamp) = (info.ntp, info.timestamp);
+        self.tell(MediaEvent::SenderReport { section, stream: index, ntp, timestamp });
     }
 
     /// RFC 3550 §6.4.1: how one of this side's streams arrives.

@@ -1,12 +1,15 @@
 //! RTCP that is sent: reports at intervals, feedback when it is due (RFC 3550 §6, RFC 4585 §3).
 
 use super::encoding::Encoding;
+use super::outgoing::Payloads;
 use super::receive::{Inbound, Role};
 use super::section::CongestionFeedback;
+use super::send::SendSection;
 use moim_rtp::extension::TransportSequence;
 use moim_rtp::feedback::{CcfbRecorder, TwccRecorder};
 use moim_rtp::reception::ReportSchedule;
 use moim_rtp::rtcp::{Compound, Ecn, FirEntry, Item, ItemKind, OutgoingChunk, ReportBlock, SenderInfo};
+use moim_sdp::jsep::TransceiverId;
 use moim_wire::{Deadline, ExtSeqNo, NtpTime, RtpTimestamp, Ssrc};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -54,6 +57,9 @@ pub(super) enum Recorder {
 pub(super) struct Sources<'a> {
     pub(super) inbound: &'a mut Inbound,
     pub(super) encodings: &'a [Encoding],
+    pub(super) senders: &'a [Option<Box<SendSection>>],
+    /// Where it may be said what media clocks read.
+    pub(super) source: &'a dyn Payloads,
     pub(super) wall: NtpTime,
 }
 
@@ -185,8 +191,7 @@ impl RtcpOut {
         let total = sources.encodings.len();
         let (mut first, mut written) = (None, 0);
         for step in 0..total {
-            let encoding = &sources.encodings[(self.encoding_turn + step) % total];
-            let Some(info) = sender_info(encoding, sources.wall, now) else { continue };
+            let Some(info) = sources.sender_info((self.encoding_turn + step) % total, now) else { continue };
             if written >= SENDER_REPORTS_MAX || compound.sender_report(&info, blocks).is_err() {
                 self.encoding_turn = (self.encoding_turn + step) % total;
                 break;
@@ -323,21 +328,42 @@ const EMPTY_BLOCK: ReportBlock = ReportBlock {
     delay_since: 0,
 };
 
-/// What an encoding has sent, and which moments its media clock means. [`None`]: it has sent nothing yet.
-fn sender_info(encoding: &Encoding, wall: NtpTime, now: Instant) -> Option<SenderInfo> {
-    let (timestamp, at, clock_rate) = encoding.clock?;
-    let since = now.saturating_duration_since(at);
-    let ticks = (since.as_nanos() * u128::from(clock_rate) / 1_000_000_000) & u128::from(u32::MAX);
-    Some(SenderInfo {
-        ssrc: encoding.spec.ssrc,
-        ntp: wall,
-        timestamp: RtpTimestamp(timestamp.0.wrapping_add(u32::try_from(ticks).unwrap_or(0))),
-        packets: wrapped(encoding.counters.packets),
-        octets: wrapped(encoding.counters.payload_bytes),
-    })
+impl Sources<'_> {
+    /// What an encoding has sent, and which moments its media clock means. [`None`]: it has sent nothing yet.
+    fn sender_info(&self, index: usize, now: Instant) -> Option<SenderInfo> {
+        let encoding = self.encodings.get(index)?;
+        let (timestamp, at, clock_rate) = encoding.clock?;
+        let timestamp = self.media_clock(index, encoding, clock_rate).unwrap_or_else(|| {
+            let since = now.saturating_duration_since(at);
+            timestamp.advanced(wrapped(since.as_nanos() * u128::from(clock_rate) / 1_000_000_000))
+        });
+        Some(SenderInfo {
+            ssrc: encoding.spec.ssrc,
+            ntp: self.wall,
+            timestamp,
+            packets: wrapped(u128::from(encoding.counters.packets)),
+            octets: wrapped(u128::from(encoding.counters.payload_bytes)),
+        })
+    }
+
+    /// What an encoding's media clock reads now, where that is said elsewhere.
+    fn media_clock(&self, index: usize, encoding: &Encoding, clock_rate: u32) -> Option<RtpTimestamp> {
+        let section = self.senders.get(encoding.section as usize)?.as_deref()?;
+        let place = section.encodings.iter().position(|other| *other as usize == index)?;
+        let (ntp, timestamp) = self.source.clock(TransceiverId(encoding.section), place)?;
+        // Both are seconds with 32 bits behind the point, and the moment may be ahead.
+        let ticks = |later: NtpTime, earlier: NtpTime| {
+            wrapped((u128::from(later.0 - earlier.0) * u128::from(clock_rate)) >> 32)
+        };
+        Some(if self.wall >= ntp {
+            timestamp.advanced(ticks(self.wall, ntp))
+        } else {
+            RtpTimestamp(timestamp.0.wrapping_sub(ticks(ntp, self.wall)))
+        })
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the field wraps (RFC 3550 §6.4.1)")]
-fn wrapped(count: u64) -> u32 {
+fn wrapped(count: u128) -> u32 {
     count as u32
 }

@@ -62,7 +62,7 @@ impl Media {
         now: Instant,
     ) -> Option<usize> {
         self.keys.as_ref()?;
-        if let Some(len) = self.poll_rtcp(out, now) {
+        if let Some(len) = self.poll_rtcp(source, out, now) {
             return Some(len);
         }
         loop {
@@ -101,12 +101,18 @@ impl Media {
         Some(self.note_sent(&sent, PacketKind::Padding, probe, now))
     }
 
-    fn poll_rtcp(&mut self, out: &mut [u8], now: Instant) -> Option<usize> {
+    fn poll_rtcp(&mut self, source: &dyn Payloads, out: &mut [u8], now: Instant) -> Option<usize> {
         if !self.rtcp.is_due(now) {
             return None;
         }
         let wall = self.wall(now);
-        let sources = Sources { inbound: &mut self.inbound, encodings: &self.encodings, wall };
+        let sources = Sources {
+            inbound: &mut self.inbound,
+            encodings: &self.encodings,
+            senders: &self.senders,
+            source,
+            wall,
+        };
         let len = self.rtcp.poll(out, sources, now)?;
         self.rtcp_sent += 1;
         self.keys.as_mut()?.sealer.seal_rtcp(out, len).ok()
