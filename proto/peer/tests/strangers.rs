@@ -4,6 +4,9 @@
 mod datagram;
 #[path = "strangers/dcep.rs"]
 mod dcep;
+#[expect(clippy::wildcard_enum_match_arm, reason = "what else DTLS says is of no concern to a stranger")]
+#[path = "strangers/offer.rs"]
+mod offer;
 #[expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 #[expect(dead_code, reason = "other tests need more of it")]
 #[expect(clippy::wildcard_enum_match_arm, reason = "a test picks out the events it is about")]
@@ -27,12 +30,23 @@ fn the_corpus_of_datagrams_holds() {
     }
 }
 
+#[test]
+fn the_corpus_of_offers_holds() {
+    let connected: Vec<bool> = corpus("media_offer").iter().map(|bytes| offer::live(bytes)).collect();
+    assert!(connected.contains(&true), "strangers who keep to the rules are connected");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn a_connection_holds_whoever_is_on_the_way(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         datagram::live(&bytes);
+    }
+
+    #[test]
+    fn the_servers_end_holds_whoever_calls(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        offer::live(&bytes);
     }
 }
 
