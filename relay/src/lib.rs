@@ -55,6 +55,8 @@ pub use dtls::{DtlsCounters, DtlsEnded, DtlsIdentity, DtlsIdentityError};
 pub use listeners::LISTENERS_MAX;
 pub use relay::{Refused, Relay, StartError};
 pub use stream::{Places, StreamClient, StreamCounters, StreamEnded};
+#[cfg(feature = "testing")]
+pub use tenant::testing;
 pub use tenant::{
     Claim, Datagrams, OUTBOX_LEN_MAX, OUTBOX_RUNS_MAX, Outbox, ParcelHeader, Parcels, Seat,
     TENANT_MESSAGES_MAX, Tenant, TenantCounters, Tenants, Way,

@@ -2,6 +2,8 @@
 
 mod hosting;
 mod outbox;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use crate::mailbox::{Bell, Mailbox, mailbox};
 use moim_turn::{FiveTuple, ShardId, Shards};

@@ -1,4 +1,4 @@
-//! Dependencies point down: `proto` to `proto`, `io` and `media` to `proto`, `relay` to both, `server` to all, nothing to `server`.
+//! Dependencies point down: `proto` to `proto`, `io` and `media` to `proto`, `relay` to both, `shard` to these, `server` to all, nothing to `server`.
 
 use super::Problem;
 use crate::workspace::Member;
@@ -35,10 +35,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("io/", &["proto/", "io/"]),
     ("media/", &["proto/"]),
     ("relay", &["proto/", "io/"]),
-    ("server", &["proto/", "io/", "media/", "relay", "client/"]),
+    ("shard", &["proto/", "io/", "relay"]),
+    ("server", &["proto/", "io/", "media/", "relay", "shard", "client/"]),
     ("client/", &["proto/", "io/", "media/", "client/"]),
-    ("bench", &["proto/", "io/", "media/", "relay", "client/", "server", "tests/"]),
-    ("tests/", &["proto/", "io/", "media/", "relay", "client/", "server", "sim"]),
+    ("bench", &["proto/", "io/", "media/", "relay", "shard", "client/", "server", "tests/"]),
+    ("tests/", &["proto/", "io/", "media/", "relay", "shard", "client/", "server", "sim"]),
     ("sim", &["proto/"]),
     ("xtask", &[]),
 ];
