@@ -68,7 +68,7 @@ impl Dialer {
                 resume: None,
             }))
             .await?;
-        let body = ClientMessage::Join { room, name, metadata: None };
+        let body = ClientMessage::Join { room, name, metadata: None, direct: true };
         participant.send(&ClientFrame::Message { seq: 1, ack: 0, body }).await?;
         loop {
             if let Some(ServerMessage::Joined { .. }) = participant.receive().await? {

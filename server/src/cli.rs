@@ -2,6 +2,7 @@
 
 mod banner;
 mod management;
+mod rooms;
 mod table;
 
 use anyhow::{Context as _, bail};
@@ -47,6 +48,9 @@ enum Command {
     /// See and end allocations of the running relay
     #[command(subcommand)]
     Turn(management::TurnCommand),
+    /// See rooms of the running server, and look after them
+    #[command(subcommand)]
+    Room(rooms::RoomCommand),
     /// Let the running server take up its changed configuration and certificate
     Reload(management::Target),
     #[command(flatten)]
@@ -106,6 +110,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::SampleConfig) => print(&Config::sample()).map(success),
         Some(Command::Token(request)) => token(request).map(success),
         Some(Command::Turn(command)) => management::turn(command).map(success),
+        Some(Command::Room(command)) => rooms::room(command).map(success),
         Some(Command::Reload(target)) => management::reload(target).map(success),
         Some(Command::Client(command)) => moim_cli::run(&command),
     };

@@ -7,18 +7,22 @@ mod changes;
 mod check;
 mod humane;
 mod raw;
+mod rooms;
 mod secret;
 mod stun;
 mod suggest;
 mod turn;
+mod webhooks;
 
 pub use raw::Overrides;
+pub use rooms::{MediaConfig, RoomTopology, RoomsConfig};
 pub use secret::Secret;
 pub use stun::{AlternateAddress, Disclosure, StunConfig};
 pub use turn::{
     Algorithms, AlternateWhen, ExternalAddress, ExternalCredential, ExternalIceServer, IceConfig,
     ListenerConfig, ManagementConfig, RealmConfig, RelayMode, TurnConfig, TurnLimits,
 };
+pub use webhooks::WebhookConfig;
 
 use crate::gateway::Origin;
 use crate::log::LogFilter;
@@ -60,7 +64,13 @@ pub struct Config {
     pub turn: TurnConfig,
     /// The management socket, if there is one.
     pub management: Option<ManagementConfig>,
-    /// Signalling: rooms, sessions, messages.
+    /// Who is told what happens in rooms, if anybody is.
+    pub webhooks: Option<WebhookConfig>,
+    /// Rooms, and how media travels in them.
+    pub rooms: RoomsConfig,
+    /// What forwards media, if rooms may need it.
+    pub media: Option<MediaConfig>,
+    /// Signalling: sessions, messages.
     pub signal: SignalConfig,
     /// What connections may take.
     pub limits: ConnectionLimits,
@@ -102,7 +112,6 @@ pub enum CertificateSource {
 pub struct SignalConfig {
     pub heartbeat: Duration,
     pub resume_window: Duration,
-    pub participants_max: u32,
     pub sessions_max: usize,
     pub rooms_max: usize,
     pub frame_bytes_max: u32,
@@ -256,7 +265,11 @@ impl Config {
         let ice = check.ice(&raw.ice);
         let stun = check.stun(&raw);
         let turn = check.turn(&raw);
+        let rooms = check.rooms(&raw);
+        let external = turn.as_ref().map_or(&[][..], |turn| &turn.external_addresses);
+        let media = check.media(&raw, external);
         let management = check.management(&raw.management);
+        let webhooks = check.webhooks(&raw.webhooks);
         check.limits(&raw);
         let filter = check.log_filter(&raw.log.level);
         let (Some(certificate), Some(data_dir), Some(filter), Some(turn), true) =
@@ -276,6 +289,9 @@ impl Config {
             stun,
             turn,
             management,
+            webhooks,
+            rooms,
+            media,
             signal: signal(&raw),
             limits: ConnectionLimits {
                 connections_max: raw.limits.connections_max,
@@ -297,7 +313,6 @@ fn signal(raw: &RawConfig) -> SignalConfig {
     SignalConfig {
         heartbeat: raw.signal.heartbeat.0,
         resume_window: raw.signal.resume_window.0,
-        participants_max: raw.rooms.participants_max,
         sessions_max: raw.limits.sessions_max,
         rooms_max: raw.limits.rooms_max,
         frame_bytes_max: raw.limits.frame_bytes_max,

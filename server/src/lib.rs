@@ -7,6 +7,7 @@
 //!                                 ├─ STUN, TURN ──► turn
 //!                                 └─ plain HTTP ─ redirect
 //!   UDP ─ turn ─ moim_relay: STUN and TURN, on threads of its own
+//!         └ media ─ moim_shard: connections of participants to the server, and what is forwarded between them, on the same
 //!   management: metrics, allocations, reload, on a socket of its own
 //! ```
 //!
@@ -16,10 +17,10 @@
 //! - `http`: routes, assets, security headers.
 //! - `tls`, `auth`: certificates and tokens.
 //! - `listener`, `connection`: sockets, limits, and telling protocols apart.
-//! - `turn`: the relay, as the configuration wants it.
-//! - [`management`], [`reload`]: for operators, while the server runs.
+//! - `turn`: the relay, as the configuration wants it; `media`: the media plane on its threads, and its way to the hub and back.
+//! - [`management`], [`reload`]: for operators, while the server runs; `webhooks`: for other servers, which are told what happens.
 //!
-//! Left out: media, and anything that outlives the process but the certificate.
+//! Left out: anything that outlives the process but the certificate.
 
 mod auth;
 pub mod config;
@@ -31,6 +32,7 @@ mod http;
 mod listener;
 pub mod log;
 pub mod management;
+mod media;
 mod prefixed;
 mod proxy;
 pub mod reload;
@@ -41,6 +43,8 @@ mod strangers;
 mod tasks;
 mod tls;
 mod turn;
+mod webhooks;
+mod whip;
 
 pub use auth::{Claims, sign};
 pub use config::{Config, Overrides};

@@ -6,6 +6,7 @@
 
 mod api;
 pub(crate) mod metrics;
+mod rooms;
 pub mod view;
 
 pub(crate) use api::Api;

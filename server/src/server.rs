@@ -1,19 +1,22 @@
 //! A server from its first socket to its last word.
 
-use crate::config::{Config, ConnectionLimits, Secret};
+use crate::config::{Config, ConnectionLimits, RoomTopology, Secret};
 use crate::counters::Counters;
 use crate::drain::{FLUSH_TIMEOUT, OVERTIME, Shutdown};
-use crate::gateway::hub::{Hub, HubHandle, HubLimits};
+use crate::gateway::hub::{Hub, HubHandle, HubLimits, HubParts};
 use crate::gateway::ice::{self, IceServers};
 use crate::listener::{self, BindError, Bound, FREE_PORT_TRIES_MAX};
 use crate::management::{Api, Management};
+use crate::media::{Launch, MediaPlane, MediaStatus};
 use crate::reload::{Reloader, Running};
-use crate::shared::Shared;
+use crate::shared::{Planes, Shared};
 use crate::tasks::contained;
 use crate::tls::{self, Certificate, CertificateError, Tls};
 use crate::turn::{Identity, Turn, TurnError};
+use crate::webhooks::{Courier, webhooks};
 use aws_lc_rs::rand;
-use moim_signal::message::SignalLimits;
+use moim_signal::TopologyPolicy;
+use moim_signal::message::{Forwarding, SignalLimits};
 use moim_turn::server::ServerSecrets;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +32,7 @@ pub struct Server {
     bound: Vec<Bound>,
     tls: Tls,
     hub: Hub,
+    courier: Option<Courier>,
     shared: Arc<Shared>,
     management: Option<Management>,
     reloader: Reloader,
@@ -47,9 +51,15 @@ pub enum ServerError {
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The certificate of the media plane cannot be made.
+    #[error("the certificate for forwarding media cannot be made: {0}")]
+    MediaCertificate(#[from] moim_peer::CertificateError),
     /// The certificate and its key do not serve for TLS.
     #[error("the certificate or its key cannot be used: {0}")]
     Tls(#[from] rustls::Error),
+    /// Webhooks cannot be delivered securely.
+    #[error("webhooks cannot be delivered: {0}")]
+    Webhooks(#[from] moim_native::TrustError),
     /// The operating system gives no random numbers.
     #[error("the operating system gives no random numbers")]
     Randomness,
@@ -66,18 +76,22 @@ impl Server {
         let room_secret = Secret::new(random_digits()?);
         let mut bound = listener::bind(&config.listen, &config.listeners)?;
         let certificate = tls::certificate(&config, &local_addresses(), SystemTime::now())?;
-        let turn = start_turn(&config, &mut bound, &room_secret, &certificate)?;
+        let (turn, media) = start_turn(&config, &mut bound, &room_secret, &certificate)?;
+        let (media, media_status) = media.unzip();
         let is_trusted = !certificate.is_self_signed();
         let tls = Tls::new(&certificate)?;
         let port = bound.first().map_or(0, |bound| bound.listener.address.port());
         let ice = IceServers::new(ice_templates(&config, &room_secret, port, is_trusted));
-        let (hub, handle) =
-            Hub::new(signal_config(&config), random()?, hub_limits(&config.limits), ice.clone());
-        let shared = Arc::new(Shared::new(&config, handle, turn, is_trusted));
+        let signal = signal_config(&config);
+        let (webhooks, courier) = config.webhooks.as_ref().map(webhooks).transpose()?.unzip();
+        let parts = HubParts { ice: ice.clone(), media, webhooks: webhooks.clone() };
+        let (hub, handle) = Hub::new(signal, random()?, hub_limits(&config.limits), parts);
+        let planes = Planes { turn, media: media_status, webhooks };
+        let shared = Arc::new(Shared::new(&config, handle, planes, is_trusted));
         let running = Running { shared: Arc::clone(&shared), ice, tls: tls.clone(), room_secret, port };
         let reloader = Reloader::new(config.clone(), running);
         let management = config.management.as_ref().map(Management::bind).transpose()?;
-        Ok(Self { config, bound, tls, hub, shared, management, reloader })
+        Ok(Self { config, bound, tls, hub, courier, shared, management, reloader })
     }
 
     /// The address of the management socket, if there is one.
@@ -112,7 +126,10 @@ impl Server {
 
     /// Serves until `shutdown` says otherwise and everybody was told; within the grace time and a few seconds.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
-        let Self { config, bound, tls, hub, shared, management, reloader } = self;
+        let Self { config, bound, tls, hub, courier, shared, management, reloader } = self;
+        if let Some(courier) = courier {
+            spawn(&shared, "webhooks", courier.run(shared.closing.clone()));
+        }
         if let Some(management) = management {
             let token = config.management.as_ref().and_then(|management| management.token.clone());
             let api = Api::new(Arc::clone(&shared), reloader, token);
@@ -209,25 +226,32 @@ async fn drain_turn(turn: &Turn, shutdown: &Shutdown, grace: Duration) {
     let _ = shutdown.at_once.run_until_cancelled(timeout(grace, all_ended)).await;
 }
 
-/// Starts the relay on the addresses that are bound for TCP. If any port will do, all are bound to another one until both have the
-/// same.
+/// Starts the relay on the addresses that are bound for TCP, and with it the media plane. If any port will do, all are bound to another one
+/// until both have the same.
 fn start_turn(
     config: &Config,
     bound: &mut Vec<Bound>,
     room_secret: &Secret,
     certificate: &Certificate,
-) -> Result<Turn, ServerError> {
+) -> Result<(Turn, Option<(MediaPlane, MediaStatus)>), ServerError> {
     let secrets = ServerSecrets::new(random()?, random()?);
+    let mut launch = match &config.media {
+        Some(media) => Some(Launch::new(media.clone(), local_addresses(), random()?)?),
+        None => None,
+    };
     let is_any_port = config.listen.iter().all(|address| address.port() == 0);
     let mut tries = 0;
     loop {
         tries += 1;
         let listeners: Vec<_> = bound.iter().map(|bound| &*bound.listener).collect();
         let identity = Identity { certificate, secrets: secrets.clone() };
-        match Turn::start(config, &listeners, room_secret, identity) {
+        match Turn::start(config, &listeners, room_secret, identity, launch.as_mut()) {
             Err(TurnError::Bind(error))
                 if error.is_port_taken() && is_any_port && tries < FREE_PORT_TRIES_MAX => {}
-            started => return Ok(started?),
+            started => {
+                let (turn, tenants) = started?;
+                return Ok((turn, launch.zip(tenants).map(|(launch, tenants)| launch.finish(tenants))));
+            }
         }
         *bound = listener::bind(&config.listen, &config.listeners)?;
     }
@@ -281,7 +305,7 @@ pub(crate) fn ice_templates(
 }
 
 fn signal_config(config: &Config) -> moim_signal::Config {
-    let signal = &config.signal;
+    let Config { signal, rooms, .. } = config;
     moim_signal::Config {
         limits: SignalLimits {
             frame_len_max: signal.frame_bytes_max,
@@ -290,7 +314,16 @@ fn signal_config(config: &Config) -> moim_signal::Config {
             chat_len_max: signal.chat_bytes_max,
             tracks_max: signal.tracks_max,
         },
-        participants_per_room_max: signal.participants_max,
+        topology: match rooms.topology {
+            RoomTopology::Auto => TopologyPolicy::Auto,
+            RoomTopology::Mesh => TopologyPolicy::Mesh,
+            RoomTopology::Sfu => TopologyPolicy::Sfu,
+        },
+        forwarding: config.media.is_some().then_some(Forwarding {
+            audio_sections: rooms.audio_sections,
+            video_sections: rooms.video_sections,
+        }),
+        participants_per_room_max: rooms.participants_max,
         rooms_max: signal.rooms_max,
         sessions_max: signal.sessions_max,
         frame_rate_max: signal.messages_per_second,

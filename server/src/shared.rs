@@ -6,8 +6,11 @@ use crate::counters::Counters;
 use crate::gateway::Origin;
 use crate::gateway::events::EventLinks;
 use crate::gateway::hub::HubHandle;
+use crate::media::MediaStatus;
 use crate::strangers::Strangers;
 use crate::turn::Turn;
+use crate::webhooks::Webhooks;
+use crate::whip;
 use moim_wire::Privacy;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,7 +32,12 @@ pub(crate) struct Shared {
     pub(crate) verifier: Verifier,
     pub(crate) hub: HubHandle,
     pub(crate) turn: Turn,
+    /// What the media plane counts, if there is one.
+    pub(crate) media: Option<MediaStatus>,
+    /// What became of webhooks, if there are any.
+    pub(crate) webhooks: Option<Webhooks>,
     pub(crate) event_links: EventLinks,
+    pub(crate) resources: whip::Resources,
     pub(crate) strangers: Arc<Strangers>,
     pub(crate) counters: Arc<Counters>,
     /// Everything that serves a client; a shutdown waits for it.
@@ -40,8 +48,17 @@ pub(crate) struct Shared {
     pub(crate) closing: CancellationToken,
 }
 
+/// What works beside the hub.
+#[derive(Debug)]
+pub(crate) struct Planes {
+    pub(crate) turn: Turn,
+    pub(crate) media: Option<MediaStatus>,
+    pub(crate) webhooks: Option<Webhooks>,
+}
+
 impl Shared {
-    pub(crate) fn new(config: &Config, hub: HubHandle, turn: Turn, is_certificate_trusted: bool) -> Self {
+    pub(crate) fn new(config: &Config, hub: HubHandle, planes: Planes, is_certificate_trusted: bool) -> Self {
+        let Planes { turn, media, webhooks } = planes;
         Self {
             limits: config.limits,
             frame_len_max: config.signal.frame_bytes_max as usize,
@@ -52,7 +69,10 @@ impl Shared {
             verifier: Verifier::new(&config.keys),
             hub,
             turn,
+            media,
+            webhooks,
             event_links: EventLinks::default(),
+            resources: whip::Resources::default(),
             strangers: Strangers::new(config.limits.strangers_per_address_max),
             counters: Arc::default(),
             tasks: TaskTracker::new(),

@@ -11,8 +11,12 @@ use crate::config::{Config, Secret, TurnConfig};
 use crate::listener::{BindError, Listener};
 use crate::management::metrics::Metric;
 use crate::management::view::{Allocation, Traffic};
+use crate::media::Launch;
 use crate::tls::Certificate;
-use moim_relay::{AllocationSummary, Listen, Refused, Relay, RelayConfig, Rest, StartError, StreamClient};
+use moim_relay::{
+    AllocationSummary, Listen, Refused, Relay, RelayConfig, Rest, StartError, StreamClient, Tenants,
+};
+use moim_signal::media::MediaCommand;
 use moim_turn::server::ServerSecrets;
 use moim_turn::{AllocationId, RealmId, ShardId, quota};
 use resolve::Unchanging;
@@ -54,17 +58,18 @@ pub(crate) struct Prepared {
 }
 
 impl Turn {
-    /// Starts the relay on `listeners`, whose ports are known.
+    /// Starts the relay on `listeners`, whose ports are known, and the media plane on its threads, if there is one to be.
     pub(crate) fn start(
         config: &Config,
         listeners: &[&Listener],
         room_secret: &Secret,
         identity: Identity<'_>,
-    ) -> Result<Self, TurnError> {
+        media: Option<&mut Launch>,
+    ) -> Result<(Self, Option<Tenants<MediaCommand>>), TurnError> {
         let unchanging = Unchanging::new(&config.turn, identity.secrets);
         let Prepared { turn, quota, realms } = prepare(config, room_secret, &unchanging)?;
         let listened: Vec<_> = listeners.iter().map(|listener| listener.address).collect();
-        let relay = Relay::start(RelayConfig {
+        let relay_config = RelayConfig {
             discovery: discovery::discovery(config, &listened, &unchanging.relay_addresses)?,
             listeners: listeners
                 .iter()
@@ -79,7 +84,15 @@ impl Turn {
             turn,
             quota,
             privacy: config.log.addresses.privacy(),
-        })?;
+        };
+        let (relay, tenants) = match media {
+            Some(media) => {
+                media.begin();
+                let (relay, tenants) = Relay::start_with_tenants(relay_config, |seat| media.shard(seat))?;
+                (relay, Some(tenants))
+            }
+            None => (Relay::start(relay_config)?, None),
+        };
         unchanging.log(config.turn.relay);
         let inner = Inner {
             relay: RwLock::new(Some(relay)),
@@ -87,7 +100,7 @@ impl Turn {
             realms: RwLock::new(realms),
             is_draining: AtomicBool::new(false),
         };
-        Ok(Self(Arc::new(inner)))
+        Ok((Self(Arc::new(inner)), tenants))
     }
 
     /// Checks what another configuration makes of the relay.

@@ -13,6 +13,7 @@ use crate::plan::{PEOPLE, Plan, Trickle};
 use crate::world::World;
 use invariants::Invariants;
 use moim_ice::ConnectionState;
+use moim_signal::TopologyPolicy;
 use std::net::SocketAddr;
 use std::time::Duration;
 use timeline::Timeline;
@@ -329,7 +330,8 @@ impl Run {
 
     fn start_gateway(&mut self) {
         let config = GatewayConfig {
-            signal: moim_signal::Config::default(),
+            // These participants have no connection to a server: what is tried here is the mesh.
+            signal: moim_signal::Config { topology: TopologyPolicy::Mesh, ..moim_signal::Config::default() },
             relays: self.layout.relay_addresses(),
             transports: self.plan.relay.transports.clone(),
             credential_lifetime: CREDENTIAL_LIFETIME,

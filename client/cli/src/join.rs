@@ -2,8 +2,8 @@
 
 mod report;
 mod session;
-mod values;
 
+use crate::values::{Size, parse_bitrate, parse_bytes, parse_size};
 use anyhow::Context as _;
 use clap::{ArgAction, Args, ValueEnum};
 use moim_media_pattern::{PictureConfig, ToneConfig};
@@ -13,7 +13,6 @@ use moim_wire::{Bitrate, MediaKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use values::{Size, parse_bitrate, parse_bytes, parse_size};
 
 /// What to publish when it is no file.
 const TEST: &str = "test";
@@ -69,6 +68,9 @@ pub struct JoinArguments {
     /// Frames a second of the test picture
     #[arg(long, default_value = "30", value_parser = clap::value_parser!(u32).range(1..=120))]
     fps: u32,
+    /// Publish the test picture in three sizes, so that a server that forwards it can choose for everybody
+    #[arg(long)]
+    simulcast: bool,
     /// The most to send to each of the others, in bits a second: 800k, 2M
     #[arg(long, default_value = "1M", value_parser = parse_bitrate)]
     bitrate: Bitrate,
@@ -103,7 +105,9 @@ enum StatsFormat {
 
 /// A track to publish.
 struct Publication {
-    source: TrackSource,
+    /// What it is in each of its encodings, the lowest first.
+    encodings: Vec<TrackSource>,
+    kind: MediaKind,
     as_source: Source,
 }
 
@@ -138,26 +142,38 @@ impl JoinArguments {
 
     /// The tracks to publish: at most one of each kind, since a participant has one camera and one microphone.
     fn publications(&self) -> anyhow::Result<Vec<Publication>> {
-        let sources = match self.publish.as_deref() {
+        let tracks = match self.publish.as_deref() {
             None => Vec::new(),
             Some(TEST) => {
-                let Size { width, height } = self.size;
-                let picture = PictureConfig { width, height, frame_rate: self.fps, bitrate: self.bitrate };
                 let tone = ToneConfig { frequency_hz: FREQUENCY_HZ };
-                vec![TrackSource::picture(picture)?, TrackSource::tone(tone)?]
+                vec![self.pictures()?, vec![TrackSource::tone(tone)?]]
             }
-            Some(file) => TrackSource::open(file.as_ref())?,
+            Some(file) => TrackSource::open(file.as_ref())?.into_iter().map(|track| vec![track]).collect(),
         };
         let mut publications: Vec<Publication> = Vec::new();
-        for source in sources {
-            let (as_source, is_wanted) = match source.kind() {
+        for encodings in tracks {
+            let Some(kind) = encodings.first().map(TrackSource::kind) else { continue };
+            let (as_source, is_wanted) = match kind {
                 MediaKind::Audio => (Source::Microphone, !self.no_audio),
                 MediaKind::Video => (Source::Camera, !self.no_video),
             };
             if is_wanted && !publications.iter().any(|known| known.as_source == as_source) {
-                publications.push(Publication { source, as_source });
+                publications.push(Publication { encodings, kind, as_source });
             }
         }
         Ok(publications)
+    }
+
+    /// The test picture, in each of its sizes.
+    fn pictures(&self) -> anyhow::Result<Vec<TrackSource>> {
+        let Size { width, height } = self.size;
+        let divisors: &[u16] = if self.simulcast { &[4, 2, 1] } else { &[1] };
+        let mut pictures = Vec::new();
+        for divisor in divisors {
+            let (width, height) = (width / divisor, height / divisor);
+            let config = PictureConfig { width, height, frame_rate: self.fps, bitrate: self.bitrate };
+            pictures.push(TrackSource::picture(config)?);
+        }
+        Ok(pictures)
     }
 }

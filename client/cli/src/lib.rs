@@ -1,15 +1,18 @@
-//! What `moim` does as a client: `moim join` takes part in a room, `moim ping` tells how far a server can be reached, `moim nat` what kind
+//! What `moim` does as a client: `moim join` takes part in a room, `moim load` fills many with participants, `moim ping` tells how far a server can be reached, `moim nat` what kind
 //! of NAT a network is behind, `moim turn-check` what a TURN server is worth.
 //!
-//! All but the first block, on plain sockets: they do one thing after the other, and what they find out is the order in which it
+//! All but the first two block, on plain sockets: they do one thing after the other, and what they find out is the order in which it
 //! happened.
 
+mod consent;
 mod join;
+mod load;
 mod nat;
 mod ping;
 mod secrets;
 mod terminal;
 mod turn_check;
+mod values;
 
 use clap::Subcommand;
 use std::io;
@@ -17,6 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
 pub use join::JoinArguments;
+pub use load::LoadArguments;
 pub use nat::{NatOptions, discover_nat};
 pub use ping::PingArguments;
 pub use secrets::without_secrets;
@@ -27,6 +31,8 @@ pub use turn_check::TurnCheckOptions;
 pub enum Command {
     /// Take part in a room: publish a test picture and tone or a file, and record what comes
     Join(Box<JoinArguments>),
+    /// Fill rooms of a server of your own with participants, and measure how it forwards
+    Load(Box<LoadArguments>),
     /// Tell how far a server can be reached: each step timed, with the reason of a failure
     Ping(PingArguments),
     /// Tell what kind of NAT this network is behind (RFC 5780)
@@ -40,6 +46,7 @@ pub enum Command {
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Join(arguments) => join::run(arguments),
+        Command::Load(arguments) => load::run(arguments),
         Command::Ping(arguments) => ping::run(arguments),
         Command::Nat(options) => nat::run(options),
         Command::TurnCheck(options) => turn_check::run(options),

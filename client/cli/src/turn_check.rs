@@ -5,13 +5,13 @@ mod checks;
 mod credential;
 mod draft;
 mod link;
-mod network;
 mod peer;
 mod report;
 mod subject;
 mod turn;
 mod verdict;
 
+use crate::consent;
 use anyhow::{Context as _, bail};
 use check::{Check, Finding};
 use clap::Args;
@@ -147,7 +147,7 @@ impl TurnCheckOptions {
         let tls_port = self.tls_port.unwrap_or(if port == PORT { TLS_PORT } else { port });
         let local = crate::source_towards(server).with_context(|| format!("{server} cannot be reached"))?;
         if self.flood {
-            network::may_flood(server.ip(), &self.i_own).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+            consent::may_flood(server.ip(), &self.i_own).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
         }
         let (credential, second, secret) = self.credentials()?;
         Ok(Subject {

@@ -138,17 +138,28 @@ impl Connection {
         }
     }
 
-    /// Sends a frame by a transceiver. Returns whether it is on its way: not, if its codec was not negotiated, or nobody wants it now.
+    /// Sends a frame by a transceiver: by the first of its encodings. See [`Self::send_encoding`].
+    pub fn send_frame(&mut self, transceiver: TransceiverId, frame: &EncodedFrame) -> bool {
+        self.send_encoding(transceiver, 0, frame)
+    }
+
+    /// Sends a frame by an encoding of a transceiver. Returns whether it is on its way: not, if its codec was not negotiated, or nobody wants it
+    /// now.
     ///
     /// Nothing is sent while the first offers are still being answered: Firefox never shows a picture whose first packets come while it takes up
     /// another description.
-    pub fn send_frame(&mut self, transceiver: TransceiverId, frame: &EncodedFrame) -> bool {
+    pub fn send_encoding(
+        &mut self,
+        transceiver: TransceiverId,
+        encoding: usize,
+        frame: &EncodedFrame,
+    ) -> bool {
         self.has_agreed |= self.peer.connection_state() == PeerConnectionState::Connected
             && self.peer.signaling_state() == SignalingState::Stable;
         if !self.has_agreed {
             return false;
         }
-        self.outbound.send(&mut self.peer, transceiver, frame, Instant::now())
+        self.outbound.send(&mut self.peer, (transceiver, encoding), frame, Instant::now())
     }
 
     /// Asks the other side for a key frame of what it sends by a transceiver.
@@ -264,7 +275,7 @@ impl fmt::Debug for Connection {
 }
 
 /// A certificate for the connections of one program.
-pub(crate) fn certificate() -> Result<Certificate, Error> {
+pub fn certificate() -> Result<Certificate, Error> {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Certificate::generate(since_1970).map_err(connection)
 }

@@ -6,6 +6,7 @@
 //!   [`moim_peer::PeerConnection`], driven.
 //! - [`TrackSource`] and [`play`]: the generated picture and tone, or files, paced by their timestamps. [`Recorder`]: what comes, to files
 //!   that players play.
+//! - [`SignalSession`]: signalling alone.
 //! - [`probe()`]: how far a server can be reached, step by step.
 //!
 //! ```no_run
@@ -51,14 +52,15 @@ mod url;
 
 pub use connection::{
     Connection, ConnectionEvent, ConnectionOptions, IceServers, NetworkCounters, NetworkOptions,
-    ReceivedFrame,
+    ReceivedFrame, certificate,
 };
 pub use error::{Error, JoinStep, SignalError};
 pub use media::{
-    Codec, EncodedFrame, LocalTrack, Recorder, RecorderOptions, Recording, RemoteFrame, RemoteTrack,
-    SourceFrame, TrackCounts, TrackSource, clock_rate, kind_of, play,
+    Codec, ENCODINGS_MAX, EncodedFrame, LocalTrack, Recorder, RecorderOptions, Recording, RemoteFrame,
+    RemoteTrack, SourceFrame, TrackCounts, TrackSource, clock_rate, kind_of, play,
 };
 pub use probe::{Step, StepName, StepOutcome, probe};
 pub use room::{ChatLine, JoinOptions, PeerStats, Room, RoomEvent, RoomState};
+pub use signal::{SessionEvent, SignalSender, SignalSession};
 pub use tls::{Trust, TrustError};
 pub use url::{RoomUrl, ServerUrl, UrlError};

@@ -6,12 +6,12 @@ mod record;
 mod remote;
 mod source;
 
-pub(crate) use local::Delivery;
-pub use local::LocalTrack;
+pub(crate) use local::{Delivery, PeerKind};
+pub use local::{ENCODINGS_MAX, LocalTrack};
 pub use moim_media_file::Codec;
 pub use publisher::play;
 pub use record::{Recorder, RecorderOptions, Recording};
-pub(crate) use remote::RemoteSink;
+pub(crate) use remote::{Origin, Passed, RemoteSink};
 pub use remote::{RemoteFrame, RemoteTrack, TrackCounts};
 pub use source::{SourceFrame, TrackSource};
 

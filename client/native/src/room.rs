@@ -4,9 +4,11 @@ mod attempt;
 mod chat;
 mod control;
 mod negotiation;
+mod path;
 mod peer;
 mod state;
 mod task;
+mod topology;
 
 pub use peer::PeerStats;
 pub use state::RoomState;
@@ -21,7 +23,8 @@ use aws_lc_rs::rand;
 use moim_peer::PeerConnectionState;
 use moim_signal::id::{ChatId, ParticipantId, PeerConnectionId, TrackId};
 use moim_signal::message::{
-    ClientMessage, LeaveReason, ParticipantDescription, TrackDescription, TrackKind, TrackSource,
+    ClientMessage, LeaveReason, ParticipantDescription, Topology, TopologyReason, TrackDescription,
+    TrackKind, TrackSource, TrackWatch,
 };
 use moim_wire::Bitrate;
 use std::fmt::Write as _;
@@ -101,8 +104,19 @@ pub enum RoomEvent {
     TrackPublished(RemoteTrack),
     /// A track is gone.
     TrackUnpublished(ParticipantId, TrackId),
-    /// The connection to somebody is so far.
+    /// The connection to somebody is so far; or to the server's end, whose id is [`ParticipantId::SERVER`].
     ConnectionState(ParticipantId, PeerConnectionState),
+    /// Media travels in another way from now on, or in the same for another reason. What comes goes on meanwhile.
+    Topology(Topology, TopologyReason),
+    /// Everybody's media travels so now.
+    TopologySettled(Topology),
+    /// Who speaks, where the server forwards media.
+    Speakers {
+        /// Who has the floor.
+        dominant: Option<ParticipantId>,
+        /// Everybody who speaks just now.
+        speaking: Vec<ParticipantId>,
+    },
     /// A line of chat.
     Chat(ChatLine),
     /// The server cannot be reached. Media goes on meanwhile.
@@ -113,6 +127,13 @@ pub enum RoomEvent {
     Draining(Duration),
     /// The room is over. Nothing follows.
     Disconnected(SignalError),
+}
+
+/// A track of somebody's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TrackKey {
+    pub(crate) participant: ParticipantId,
+    pub(crate) track: TrackId,
 }
 
 /// A line of chat.
@@ -183,8 +204,19 @@ impl Room {
 
     /// Publishes a track, to all who are there and who come. The server may refuse.
     pub async fn publish(&self, kind: TrackKind, source: TrackSource) -> Result<LocalTrack, Error> {
+        self.publish_encodings(kind, source, 1).await
+    }
+
+    /// Publishes a track in several encodings, the lowest first: at most [`ENCODINGS_MAX`](crate::ENCODINGS_MAX). Where the server forwards, it chooses
+    /// among them for everybody, and those that nobody watches need not be sent.
+    pub async fn publish_encodings(
+        &self,
+        kind: TrackKind,
+        source: TrackSource,
+        encodings: usize,
+    ) -> Result<LocalTrack, Error> {
         let id = TrackId::new(format!("{}-{}", word(source), random_hex::<4>()));
-        let track = LocalTrack::new(TrackDescription { id, kind, source, muted: false });
+        let track = LocalTrack::new(TrackDescription { id, kind, source, muted: false }, encodings);
         self.command(Command::Publish(track.clone())).await?;
         let published =
             self.signal.request(ClientMessage::Publish { track: track.description().clone() }).await;
@@ -218,7 +250,13 @@ impl Room {
         }
     }
 
-    /// How the connection to a participant is; [`None`] if there is none.
+    /// Says how tracks that the server forwards are wanted: in which size, for now or not at all. What is not named stays as it is; without a word,
+    /// everything is wanted, in full size.
+    pub async fn watch(&self, watches: Vec<TrackWatch>) -> Result<(), Error> {
+        Ok(self.signal.request(ClientMessage::Watch { watches }).await?)
+    }
+
+    /// How the connection to a participant is, or to the server's end ([`ParticipantId::SERVER`]); [`None`] if there is none.
     pub async fn stats(&self, participant: &ParticipantId) -> Result<Option<PeerStats>, Error> {
         let (answer, stats) = oneshot::channel();
         self.command(Command::Stats(participant.clone(), answer)).await?;

@@ -14,4 +14,5 @@ mod tests_of_events;
 pub(crate) use link::Transport;
 #[cfg(test)]
 pub(crate) use session::SessionOptions;
-pub(crate) use session::{SessionEvent, SignalSender, SignalSession, TRANSPORTS};
+pub(crate) use session::TRANSPORTS;
+pub use session::{SessionEvent, SignalSender, SignalSession};

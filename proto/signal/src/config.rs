@@ -1,13 +1,22 @@
 //! What an operator can set about signalling.
 
-use crate::message::SignalLimits;
+use crate::message::{Forwarding, SignalLimits};
 use std::time::Duration;
+
+/// Most participants of a room where everybody sends to everybody: few machines bear more.
+pub const PARTICIPANTS_MAX_MESH: u32 = 4;
+/// Most participants of a room whose media the server forwards, where nothing else is set.
+pub const PARTICIPANTS_MAX_FORWARDED: u32 = 100;
 
 /// The settings of a [`crate::SignalServer`]. The defaults are those that `docs/protocol.md` names.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Limits that clients are told.
     pub limits: SignalLimits,
+    /// Who decides how media travels in a room.
+    pub topology: TopologyPolicy,
+    /// What the server forwards; [`None`] if there is no media plane. Then every room is a mesh.
+    pub forwarding: Option<Forwarding>,
     /// Most participants in a room.
     pub participants_per_room_max: u32,
     /// Most rooms at a time.
@@ -32,11 +41,37 @@ pub struct Config {
     pub open: bool,
 }
 
+/// Who decides how media travels in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TopologyPolicy {
+    /// The machine: a mesh while there are two at most, and they reach each other well; else through the server.
+    #[default]
+    Auto,
+    /// The operator: always a mesh.
+    Mesh,
+    /// The operator: always through the server.
+    Sfu,
+}
+
+impl Config {
+    /// What participants are told of forwarding: nothing where no room will ever need it.
+    pub(crate) fn offered_forwarding(&self) -> Option<Forwarding> {
+        self.forwarding.filter(|_| self.topology != TopologyPolicy::Mesh)
+    }
+
+    /// The policy that holds: without a media plane there is only one.
+    pub(crate) fn effective_topology(&self) -> TopologyPolicy {
+        if self.forwarding.is_some() { self.topology } else { TopologyPolicy::Mesh }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             limits: SignalLimits::default(),
-            participants_per_room_max: 4,
+            topology: TopologyPolicy::default(),
+            forwarding: None,
+            participants_per_room_max: PARTICIPANTS_MAX_MESH,
             rooms_max: 10_000,
             sessions_max: 20_000,
             frame_rate_max: 50,

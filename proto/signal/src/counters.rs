@@ -1,6 +1,6 @@
 //! What happened, counted.
 
-use crate::message::{CloseCode, ErrorCode};
+use crate::message::{CloseCode, ErrorCode, TopologyReason};
 use std::collections::BTreeMap;
 
 /// Plain totals since the start; a driver exports them.
@@ -26,6 +26,14 @@ pub struct Counters {
     pub refused: BTreeMap<ErrorCode, u64>,
     /// Links closed by the server, by reason.
     pub closed: BTreeMap<CloseCode, u64>,
+    /// How often rooms went on by another topology, or the same for another reason, by that reason.
+    pub topology_changes: BTreeMap<TopologyReason, u64>,
+    /// What the media plane was told.
+    pub media_commands: u64,
+    /// What the media plane reported.
+    pub media_reports: u64,
+    /// Of these, those about somebody who was gone already.
+    pub media_reports_late: u64,
 }
 
 impl Counters {

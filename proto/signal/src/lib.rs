@@ -12,14 +12,16 @@
 //!
 //! - [`message`]: the messages and frames, as `docs/protocol.md` specifies them.
 //! - `session`: numbering, acknowledgement and replay, so that a dropped link loses and doubles nothing.
-//! - `room`: who is in a room and what they publish.
+//! - `room`: who is in a room and what they publish; `topology`: how media travels between them, and why.
+//! - [`media`]: what the media plane is told, and what it reports; `held`: reports that wait for a participant to be reached.
 //! - `server`: what each message does.
 //!
 //! Left out on purpose: verifying tokens (a driver hands in [`message::Grants`]), reading session descriptions (they are
-//! passed on as text), and anything about media.
+//! passed on as text), and media itself.
 
 pub mod config;
 pub mod counters;
+mod held;
 pub mod id;
 pub mod media;
 pub mod message;
@@ -28,9 +30,10 @@ mod rate;
 mod room;
 mod server;
 mod session;
+mod topology;
 #[cfg(feature = "typescript")]
 pub mod typescript;
 
-pub use config::Config;
+pub use config::{Config, TopologyPolicy};
 pub use counters::Counters;
-pub use server::{Event, Output, SignalServer};
+pub use server::{Event, MEDIA_COMMANDS_MAX, Moderation, Output, RoomSummary, SignalServer};

@@ -3,7 +3,9 @@
 use crate::id::{ParticipantId, TrackId};
 use crate::message::{LinkState, ParticipantDescription, TrackDescription};
 use crate::session::SessionKey;
+use crate::topology::{Counted, RoomTopology, Step};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// A room with at least one participant; it ends with its last one.
 #[derive(Debug)]
@@ -13,6 +15,9 @@ pub(crate) struct Room {
     participants: BTreeMap<ParticipantId, Participant>,
     /// How many ever joined: orders participants by how long they have been here.
     joins: u64,
+    pub(crate) topology: RoomTopology,
+    /// When to look at the topology next: its entry among the timers.
+    pub(crate) timer: Option<Instant>,
 }
 
 /// One participant of a room.
@@ -20,6 +25,8 @@ pub(crate) struct Room {
 pub(crate) struct Participant {
     pub(crate) session: SessionKey,
     pub(crate) description: ParticipantDescription,
+    /// Whether it can connect to the others directly.
+    is_direct: bool,
     order: u64,
 }
 
@@ -32,8 +39,8 @@ pub(crate) struct TooManyTracks;
 pub(crate) struct UnknownTrack;
 
 impl Room {
-    pub(crate) fn new(host_is_admin: bool) -> Self {
-        Self { host_is_admin, participants: BTreeMap::new(), joins: 0 }
+    pub(crate) fn new(host_is_admin: bool, topology: RoomTopology) -> Self {
+        Self { host_is_admin, participants: BTreeMap::new(), joins: 0, topology, timer: None }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -44,17 +51,19 @@ impl Room {
         self.participants.is_empty()
     }
 
-    /// Lets a participant in. Whoever opens an open room is its admin.
+    /// Lets a participant in. Whoever opens an open room is its admin, unless it is an encoder or a player: those look after nothing.
     pub(crate) fn enter(
         &mut self,
         session: SessionKey,
         mut description: ParticipantDescription,
+        is_direct: bool,
     ) -> ParticipantDescription {
-        if self.host_is_admin && self.is_empty() {
+        if self.host_is_admin && is_direct && !self.has_admin() {
             description.permissions.admin = true;
         }
         self.joins += 1;
-        let participant = Participant { session, description: description.clone(), order: self.joins };
+        let (description_kept, order) = (description.clone(), self.joins);
+        let participant = Participant { session, description: description_kept, is_direct, order };
         self.participants.insert(description.id.clone(), participant);
         description
     }
@@ -63,11 +72,12 @@ impl Room {
     /// to be made known.
     pub(crate) fn leave(&mut self, id: &ParticipantId) -> Option<ParticipantDescription> {
         self.participants.remove(id)?;
-        if !self.host_is_admin || self.participants.values().any(|other| other.description.permissions.admin)
-        {
+        self.topology.note_left(id);
+        if !self.host_is_admin || self.has_admin() {
             return None;
         }
-        let host = self.participants.values_mut().min_by_key(|other| other.order)?;
+        let direct = self.participants.values_mut().filter(|other| other.is_direct);
+        let host = direct.min_by_key(|other| other.order)?;
         host.description.permissions.admin = true;
         Some(host.description.clone())
     }
@@ -78,6 +88,23 @@ impl Room {
 
     pub(crate) fn participant_mut(&mut self, id: &ParticipantId) -> Option<&mut Participant> {
         self.participants.get_mut(id)
+    }
+
+    fn has_admin(&self) -> bool {
+        self.participants.values().any(|participant| participant.description.permissions.admin)
+    }
+
+    /// What the room's topology makes of who is in it, and of one more who is `coming` and can connect directly, or not. Called until there is nothing.
+    pub(crate) fn review(&mut self, coming: Option<bool>, now: Instant) -> Option<Step> {
+        let Self { participants, topology, .. } = self;
+        let counted = Counted {
+            participants: participants.len() + usize::from(coming.is_some()),
+            are_direct: coming.unwrap_or(true)
+                && participants.values().all(|participant| participant.is_direct),
+        };
+        // Who goes by the server alone has nothing to switch.
+        let direct = participants.iter().filter(|(_, participant)| participant.is_direct);
+        topology.review(counted, || direct.map(|(id, _)| id.clone()).collect(), now)
     }
 
     /// Whom a token's identity belongs to at present.
@@ -94,6 +121,11 @@ impl Room {
         let mut participants: Vec<_> = self.participants.values().collect();
         participants.sort_by_key(|participant| participant.order);
         participants.into_iter().map(|participant| participant.description.clone()).collect()
+    }
+
+    /// The ids of everybody.
+    pub(crate) fn ids(&self) -> Vec<ParticipantId> {
+        self.participants.keys().cloned().collect()
     }
 
     /// The sessions of everybody, or of everybody else.

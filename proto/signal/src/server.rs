@@ -1,15 +1,27 @@
 //! The machine itself: sessions, links, rooms, and the clock that ends them.
 //!
-//! What each message does is in `requests`; how links begin and end is in `links`.
+//! What each message does is in `requests`, and in `moderation` if only an admin may send it; how links begin and end is in `links`, how
+//! rooms change their topology in `topologies`, and what goes to and comes from the media plane in `forwarding`.
 
+mod checks;
+mod forwarding;
 mod links;
+mod moderation;
 mod requests;
+mod topologies;
+
+pub use forwarding::MEDIA_COMMANDS_MAX;
+pub use moderation::{Moderation, RoomSummary};
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::held::HeldReports;
 use crate::id::{LinkId, ParticipantId, RoomName, SessionId};
-use crate::media::MediaCommand;
-use crate::message::{CloseCode, LeaveReason, LinkState, ParticipantDescription, ServerFrame, ServerMessage};
+use crate::media::{MediaAction, MediaCommand};
+use crate::message::{
+    CloseCode, LeaveReason, LinkState, ParticipantDescription, ServerFrame, ServerMessage, Topology,
+    TopologyReason,
+};
 use crate::random::IdSource;
 use crate::room::Room;
 use crate::session::{Attachment, Place, SessionKey, SignalSession};
@@ -32,11 +44,17 @@ pub struct SignalServer {
     rooms: BTreeMap<RoomName, Room>,
     /// One entry for each session: when to look at it next. It may be early, never late.
     timers: BTreeSet<(Instant, SessionKey)>,
+    /// One entry for each room whose topology changes with time alone: when to look at it next.
+    room_timers: BTreeSet<(Instant, RoomName)>,
+    /// Rooms in which something happened during the present input that their topology may depend on.
+    stirred: BTreeSet<RoomName>,
     /// Set once: when every link is closed.
     drain_ends: Option<Instant>,
     /// Sessions whose outbox ran over during the present input; dropped at its end, so that nothing recurses.
     slow_consumers: Vec<SessionKey>,
     outputs: VecDeque<Output>,
+    /// How many of the outputs are for the media plane.
+    media_waiting: usize,
     counters: Counters,
     /// The moment of the last input: what `poll_timeout` answers while output is waiting.
     last_now: Option<Instant>,
@@ -82,6 +100,10 @@ pub enum Event {
         room: RoomName,
         /// Who.
         participant: ParticipantId,
+        /// The identity that the token vouches for.
+        identity: Option<String>,
+        /// What they are called.
+        name: String,
     },
     /// A participant is gone.
     Left {
@@ -89,8 +111,21 @@ pub enum Event {
         room: RoomName,
         /// Who.
         participant: ParticipantId,
+        /// The identity that the token vouches for.
+        identity: Option<String>,
+        /// What they were called.
+        name: String,
         /// Why.
         reason: LeaveReason,
+    },
+    /// Media travels in another way, or the same for another reason.
+    TopologyChanged {
+        /// Where.
+        room: RoomName,
+        /// How it travels from here on.
+        topology: Topology,
+        /// Why so.
+        reason: TopologyReason,
     },
     /// A session lost its link and may be resumed.
     Interrupted {
@@ -130,9 +165,12 @@ impl SignalServer {
             links: BTreeMap::new(),
             rooms: BTreeMap::new(),
             timers: BTreeSet::new(),
+            room_timers: BTreeSet::new(),
+            stirred: BTreeSet::new(),
             drain_ends: None,
             slow_consumers: Vec::new(),
             outputs: VecDeque::new(),
+            media_waiting: 0,
             counters: Counters::default(),
             last_now: None,
         }
@@ -140,7 +178,11 @@ impl SignalServer {
 
     /// What to do next, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        if matches!(output, Output::Media(_)) {
+            self.media_waiting -= 1;
+        }
+        Some(output)
     }
 
     /// When to call [`Self::handle_timeout`]; at once while output is waiting.
@@ -149,9 +191,10 @@ impl SignalServer {
             return self.last_now.map(|now| Deadline::new(now, "signal output is waiting"));
         }
         let session = self.timers.first().map(|(at, _)| Deadline::new(*at, "a signal session falls silent"));
+        let room = self.room_timers.first().map(|(at, _)| Deadline::new(*at, "a topology is due"));
         let drain = self.drain_ends.filter(|_| !self.is_drained());
         let drain = drain.map(|at| Deadline::new(at, "the grace time of a shutdown ends"));
-        Deadline::soonest(session, drain)
+        Deadline::soonest(Deadline::soonest(session, room), drain)
     }
 
     /// Looks at whatever is due at `now`.
@@ -161,7 +204,11 @@ impl SignalServer {
             self.timers.remove(&(at, key));
             self.look_at(key, now);
         }
-        self.drop_slow_consumers();
+        while let Some((at, room)) = self.room_timers.first().cloned().filter(|(at, _)| *at <= now) {
+            self.room_timers.remove(&(at, room.clone()));
+            self.stirred.insert(room);
+        }
+        self.finish(now);
         if self.drain_ends.is_some_and(|at| at <= now) {
             self.shut_down();
         }
@@ -181,7 +228,7 @@ impl SignalServer {
         for key in keys {
             self.send(key, ServerMessage::Draining { grace_ms });
         }
-        self.drop_slow_consumers();
+        self.finish(now);
         self.finish_drain();
     }
 
@@ -210,10 +257,17 @@ impl SignalServer {
         self.rooms.values().map(Room::len).sum()
     }
 
-    /// Drops the sessions that do not read. Telling others so may fill the outbox of the next one, hence the loop.
-    fn drop_slow_consumers(&mut self) {
-        while let Some(key) = self.slow_consumers.pop() {
-            self.drop_session(key, CloseCode::SlowConsumer, "You do not read what is sent to you.");
+    /// Ends an input: drops the sessions that do not read, and looks at the rooms where something happened. Telling others of either may fill
+    /// the outbox of the next one, hence the loop.
+    fn finish(&mut self, now: Instant) {
+        loop {
+            if let Some(key) = self.slow_consumers.pop() {
+                self.drop_session(key, CloseCode::SlowConsumer, "You do not read what is sent to you.");
+            } else if let Some(room) = self.stirred.pop_first() {
+                self.review(&room, now);
+            } else {
+                return;
+            }
         }
     }
 
@@ -292,20 +346,33 @@ impl SignalServer {
     fn leave_room(&mut self, key: SessionKey, reason: LeaveReason) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
         let Some(Place { room: name, participant }) = session.place.take() else { return };
+        session.held = HeldReports::default();
         let Some(room) = self.rooms.get_mut(&name) else { return };
+        let Some(gone) = room.participant(&participant) else { return };
+        let (identity, called) = (gone.description.identity.clone(), gone.description.name.clone());
         let new_host = room.leave(&participant);
         let is_over = room.is_empty();
-        self.event(Event::Left { room: name.clone(), participant: participant.clone(), reason });
+        self.tell_media(&name, &participant, || MediaAction::Leave);
+        self.event(Event::Left {
+            room: name.clone(),
+            participant: participant.clone(),
+            identity,
+            name: called,
+            reason,
+        });
         if is_over {
-            self.rooms.remove(&name);
+            self.forget_room(&name);
             self.event(Event::RoomClosed { room: name });
             self.finish_drain();
             return;
         }
         self.broadcast(&name, None, &ServerMessage::ParticipantLeft { participant, reason });
         if let Some(host) = new_host {
+            let permissions = host.permissions;
+            self.tell_media(&name, &host.id, || MediaAction::Permit { permissions });
             self.announce(&name, host);
         }
+        self.stirred.insert(name);
     }
 
     /// Once nobody is in a call any more, there is nothing to wait for.
@@ -330,9 +397,14 @@ impl SignalServer {
             self.event(Event::SessionEnded { session });
         }
         self.timers.clear();
-        for name in std::mem::take(&mut self.rooms).into_keys() {
+        for (name, room) in std::mem::take(&mut self.rooms) {
+            for participant in room.ids() {
+                self.tell_media(&name, &participant, || MediaAction::Leave);
+            }
             self.event(Event::RoomClosed { room: name });
         }
+        self.room_timers.clear();
+        self.stirred.clear();
     }
 
     fn place_of(&self, key: SessionKey) -> Option<Place> {

@@ -1,6 +1,7 @@
 //! One client's signal session: what makes its messages arrive once and in order, whatever happens to its links.
 
 use crate::config::Config;
+use crate::held::HeldReports;
 use crate::id::{LinkId, ParticipantId, RoomName, SessionId, SessionSecret};
 use crate::message::{Grants, ServerMessage};
 use crate::rate::RateLimit;
@@ -23,6 +24,8 @@ pub(crate) struct SignalSession {
     /// The participant this session is, when it is in a room.
     pub(crate) place: Option<Place>,
     pub(crate) outbox: Outbox,
+    /// Reports of the media plane that wait until there is a link that takes them.
+    pub(crate) held: HeldReports,
     pub(crate) rate: RateLimit,
     /// The last client message handled.
     pub(crate) received: u32,
@@ -54,6 +57,13 @@ impl SignalSession {
             Attachment::Linked { link, .. } => Some(link),
             Attachment::Detached { .. } => None,
         }
+    }
+
+    /// Whether reports of which the newest counts should wait: the client cannot be reached, or is behind.
+    pub(crate) fn holds_reports(&self, config: &Config) -> bool {
+        /// The part of the outbox that may be full before they wait.
+        const OUTBOX_PART: usize = 4;
+        self.link().is_none() || self.outbox.messages.len() >= config.outbox_messages_max / OUTBOX_PART
     }
 
     /// When this session must be looked at if nothing happens before.

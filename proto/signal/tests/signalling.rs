@@ -4,15 +4,23 @@
 
 #[path = "signalling/draining.rs"]
 mod draining;
+#[path = "signalling/forwarding.rs"]
+mod forwarding;
 #[path = "signalling/harness.rs"]
 mod harness;
 #[path = "signalling/limits.rs"]
 mod limits;
 #[path = "signalling/messages.rs"]
 mod messages;
+#[path = "signalling/moderation.rs"]
+mod moderation;
 #[path = "signalling/resuming.rs"]
 mod resuming;
 #[path = "signalling/rooms.rs"]
 mod rooms;
+#[path = "signalling/topologies.rs"]
+mod topologies;
+#[path = "signalling/topology_model.rs"]
+mod topology_model;
 #[path = "signalling/world.rs"]
 mod world;

@@ -4,6 +4,7 @@
 mod world;
 
 use moim_signal::message::ClientFrame;
+use proptest::prelude::*;
 use std::path::PathBuf;
 
 #[test]
@@ -20,6 +21,15 @@ fn the_corpus_of_frames_holds() {
 #[test]
 fn the_corpus_of_worlds_holds() {
     for bytes in corpus("signal_world") {
+        world::live(&bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn worlds_that_nobody_thought_of_hold(bytes in prop::collection::vec(any::<u8>(), 0..1_500)) {
         world::live(&bytes);
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{Method, Request, StatusCode};
 use clap::{Args, Subcommand};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use moim_server::Overrides;
@@ -146,13 +146,23 @@ fn stats(stats: &Stats) -> String {
     format!("{} allocations\n\n{}", stats.allocations, table.text())
 }
 
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&(serde_json::to_string_pretty(value).context("cannot write JSON")? + "\n"))
 }
 
 impl Target {
     /// Asks the server; what it refuses is an error in its own words.
-    fn ask<T: DeserializeOwned>(self, method: &Method, path: &str) -> anyhow::Result<T> {
+    pub(super) fn ask<T: DeserializeOwned>(self, method: &Method, path: &str) -> anyhow::Result<T> {
+        self.ask_with(method, path, String::new())
+    }
+
+    /// The same, with something to say.
+    pub(super) fn ask_with<T: DeserializeOwned>(
+        self,
+        method: &Method,
+        path: &str,
+        body: String,
+    ) -> anyhow::Result<T> {
         let config = Source { config: self.config, overrides: Overrides::default() }.load()?;
         let configured = config.management;
         let Some(address) = self.management.or(configured.as_ref().map(|management| management.address))
@@ -169,7 +179,7 @@ impl Target {
             .build()
             .context("cannot start to work")?;
         let (status, body) = runtime
-            .block_on(async { timeout(PATIENCE, exchange(&management, method, path)).await })
+            .block_on(async { timeout(PATIENCE, exchange(&management, method, path, body)).await })
             .with_context(|| format!("the server at {address} does not answer"))??;
         if !status.is_success() {
             let said = serde_json::from_slice::<Failure>(&body).map(|failure| failure.error);
@@ -187,6 +197,7 @@ async fn exchange(
     management: &ManagementConfig,
     method: &Method,
     path: &str,
+    body: String,
 ) -> anyhow::Result<(StatusCode, Bytes)> {
     let address = management.address;
     let stream = TcpStream::connect(address).await.with_context(|| {
@@ -198,7 +209,7 @@ async fn exchange(
     if let Some(token) = &management.token {
         request = request.header(AUTHORIZATION, format!("Bearer {}", token.as_str()));
     }
-    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let response = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_LEN_MAX).collect().await;
     Ok((status, body.map_err(|error| anyhow::anyhow!(error))?.to_bytes()))

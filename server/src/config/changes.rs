@@ -16,6 +16,7 @@ pub(super) fn between(old: &RawConfig, new: &RawConfig) -> Vec<String> {
         ("turn.realms", old.turn.realms != new.turn.realms),
         ("turn.shared_secrets", old.turn.shared_secrets != new.turn.shared_secrets),
         ("turn.users", old.turn.users != new.turn.users),
+        ("webhooks.secret", old.webhooks.secret != new.webhooks.secret),
     ] {
         // Where a name of a table is new or gone, that has been told.
         if differs && !changed.iter().any(|path| path.starts_with(name)) {

@@ -1,9 +1,11 @@
 //! What a value may be.
 
 mod ice;
+mod rooms;
 mod sockets;
 mod stun;
 mod turn;
+mod webhooks;
 
 use super::raw::{RawConfig, RawTls};
 use super::{CertificateSource, SECRET_LEN_MIN, Secret};
@@ -116,7 +118,7 @@ impl Check {
     pub(super) fn limits(&mut self, raw: &RawConfig) {
         let limits = &raw.limits;
         let counts = [
-            ("rooms.participants_max", u64::from(raw.rooms.participants_max), 2),
+            ("rooms.participants_max", raw.rooms.participants_max.map_or(2, u64::from), 2),
             ("limits.connections_max", limits.connections_max as u64, 1),
             ("limits.strangers_per_address_max", limits.strangers_per_address_max.into(), 1),
             ("limits.sessions_per_address_max", limits.sessions_per_address_max.into(), 1),

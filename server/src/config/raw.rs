@@ -8,11 +8,15 @@
 )]
 #![expect(clippy::doc_link_with_quotes, reason = "these comments show TOML, in which lists are in brackets")]
 
+mod rooms;
 mod stun;
 mod turn;
+mod webhooks;
 
+pub(crate) use rooms::{RawMedia, RawRooms};
 pub(crate) use stun::RawStun;
 pub(crate) use turn::{RawIce, RawListener, RawManagement, RawTurn};
+pub(crate) use webhooks::RawWebhooks;
 
 use super::humane::HumaneDuration;
 use super::secret::Secret;
@@ -74,9 +78,17 @@ pub(crate) struct RawConfig {
     #[config(nested)]
     pub(crate) management: RawManagement,
 
-    /// Rooms.
+    /// Rooms, and how media travels in them.
     #[config(nested)]
     pub(crate) rooms: RawRooms,
+
+    /// What forwards media (SFU) in rooms that are no mesh.
+    #[config(nested)]
+    pub(crate) media: RawMedia,
+
+    /// Telling another server what happens in rooms.
+    #[config(nested)]
+    pub(crate) webhooks: RawWebhooks,
 
     /// Signalling connections.
     #[config(nested)]
@@ -136,14 +148,6 @@ pub(crate) struct RawAuth {
     /// In the environment: name=secret, several separated by commas.
     #[config(env = "MOIM_AUTH_KEYS", parse_env = parse_keys, default = {})]
     pub(crate) keys: BTreeMap<String, Secret>,
-}
-
-#[derive(Clone, Debug, Config, Serialize)]
-#[config(layer_attr(serde(deny_unknown_fields)))]
-pub(crate) struct RawRooms {
-    /// Most participants of a room. In a mesh everybody sends to everybody: few machines bear more than 4.
-    #[config(env = "MOIM_ROOMS_PARTICIPANTS_MAX", default = 4)]
-    pub(crate) participants_max: u32,
 }
 
 #[derive(Clone, Debug, Config, Serialize)]

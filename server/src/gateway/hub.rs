@@ -4,9 +4,11 @@ use super::close;
 use super::ice::IceServers;
 use super::queue::{FrameReceiver, FrameSender, QueueLimits, queue};
 use super::sessions::SessionsByAddress;
+use crate::media::MediaPlane;
 use crate::strangers::{Known, Stranger};
+use crate::webhooks::Webhooks;
 use moim_signal::id::LinkId;
-use moim_signal::message::{ClientFrame, CloseCode, FrameError, Grants, Hello, ServerFrame};
+use moim_signal::message::{ClientFrame, CloseCode, FrameError, Grants, Hello, ServerFrame, Topology};
 use moim_signal::{Config, Counters, Event, Output, SignalServer};
 use moim_wire::Redacted;
 use std::collections::HashMap;
@@ -31,7 +33,11 @@ enum Command {
     Closed { link: LinkId, client_is_gone: bool },
     Drain { grace: Duration },
     Count { reply: oneshot::Sender<Census> },
+    Ask { work: Work },
 }
+
+/// What an operator asks of the machine.
+type Work = Box<dyn FnOnce(&mut SignalServer, Instant) + Send>;
 
 /// How signalling stands.
 #[derive(Clone, Debug)]
@@ -39,6 +45,8 @@ pub(crate) struct Census {
     pub(crate) counters: Counters,
     pub(crate) sessions: u64,
     pub(crate) rooms: u64,
+    /// Of these, those whose media the server forwards.
+    pub(crate) rooms_forwarded: u64,
     pub(crate) participants: u64,
 }
 
@@ -108,6 +116,20 @@ impl HubHandle {
         census.await.map_err(|_| HubEnded)
     }
 
+    /// Lets an operator look at the machine, or do something with it. What it takes everybody waits for.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SignalServer, Instant) -> T + Send + 'static,
+    ) -> Result<T, HubEnded> {
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |machine, now| {
+            // Whoever asked may have gone.
+            let _ = reply.send(work(machine, now));
+        });
+        self.send(Command::Ask { work }).await?;
+        answer.await.map_err(|_| HubEnded)
+    }
+
     async fn send(&self, command: Command) -> Result<(), HubEnded> {
         self.commands.send(command).await.map_err(|_| HubEnded)
     }
@@ -166,11 +188,22 @@ pub(crate) struct HubLimits {
     pub(crate) sessions_per_address_max: u32,
 }
 
+/// What the hub works with, besides the machine.
+#[derive(Debug)]
+pub(crate) struct HubParts {
+    /// What participants are told of.
+    pub(crate) ice: IceServers,
+    /// What forwards media, if anything does.
+    pub(crate) media: Option<MediaPlane>,
+    /// Who else is told of what happens, if anybody is.
+    pub(crate) webhooks: Option<Webhooks>,
+}
+
 /// The signalling machine with its links.
 #[derive(Debug)]
 pub(crate) struct Hub {
     machine: SignalServer,
-    ice: IceServers,
+    parts: HubParts,
     sessions: SessionsByAddress,
     links: HashMap<LinkId, OpenLink>,
     commands: mpsc::Receiver<Command>,
@@ -188,7 +221,7 @@ impl Hub {
         config: Config,
         seed: [u8; 32],
         limits: HubLimits,
-        ice: IceServers,
+        parts: HubParts,
     ) -> (Self, HubHandle) {
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let handle = HubHandle {
@@ -203,7 +236,7 @@ impl Hub {
         };
         let hub = Self {
             machine: SignalServer::new(config, seed),
-            ice,
+            parts,
             sessions: SessionsByAddress::new(limits.sessions_per_address_max),
             links: HashMap::new(),
             commands,
@@ -222,6 +255,12 @@ impl Hub {
                     None => std::future::pending().await,
                 }
             };
+            let news = async {
+                match &mut self.parts.media {
+                    Some(media) => media.news().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 // Time first: a flood of commands must not keep links from timing out.
                 biased;
@@ -235,13 +274,30 @@ impl Hub {
                         self.handle(command, now);
                     }
                 }
+                report = news => {
+                    if let Some(report) = report {
+                        self.machine.handle_media_report(report, Instant::now());
+                    }
+                }
             }
             self.deliver();
+            self.attend_media();
             if self.machine.is_drained() {
                 break;
             }
         }
         self.machine.counters().clone()
+    }
+
+    /// Takes in what shards have reported, and tells them what they had no room for: a flood of commands must not keep them waiting.
+    fn attend_media(&mut self) {
+        for _ in 0..BATCH_MAX {
+            let Some(media) = &mut self.parts.media else { return };
+            media.retry();
+            let Some(report) = media.waiting_report() else { return };
+            self.machine.handle_media_report(report, Instant::now());
+            self.deliver();
+        }
     }
 
     fn handle(&mut self, command: Command, now: Instant) {
@@ -267,12 +323,18 @@ impl Hub {
                 }
             }
             Command::Drain { grace } => self.machine.drain(grace, now),
+            Command::Ask { work } => work(&mut self.machine, now),
             Command::Count { reply } => {
                 // Whoever asked may have gone.
                 let _ = reply.send(Census {
                     counters: self.machine.counters().clone(),
                     sessions: self.machine.sessions_len() as u64,
                     rooms: self.machine.rooms_len() as u64,
+                    rooms_forwarded: self
+                        .machine
+                        .rooms()
+                        .filter(|room| room.topology == Topology::Sfu)
+                        .count() as u64,
                     participants: self.machine.participants_len() as u64,
                 });
             }
@@ -288,9 +350,16 @@ impl Hub {
                     // The link's task sends what is queued, finds the end of the queue, and closes.
                     self.links.remove(&link);
                 }
-                Output::Media(_) => {}
+                Output::Media(command) => {
+                    if let Some(refusal) = self.parts.media.as_mut().and_then(|media| media.tell(command)) {
+                        self.machine.handle_media_report(refusal, Instant::now());
+                    }
+                }
                 Output::Event(event) => {
                     log(&event);
+                    if let Some(webhooks) = &self.parts.webhooks {
+                        webhooks.note(&event);
+                    }
                     if let Event::SessionEnded { session } = event {
                         self.sessions.end(&session);
                     }
@@ -304,7 +373,7 @@ impl Hub {
         if let ServerFrame::Message { body, .. } = &mut frame
             && let Some((participant, servers)) = body.ice_servers_mut()
         {
-            *servers = self.ice.mint(participant, open.client.is_by_name, SystemTime::now());
+            *servers = self.parts.ice.mint(participant, open.client.is_by_name, SystemTime::now());
         }
         if let ServerFrame::Welcome { session, resumed, .. } = &frame {
             open.known = Some(open.client.stranger.known());
@@ -327,11 +396,14 @@ fn log(event: &Event) {
     match event {
         Event::RoomOpened { room } => tracing::info!(room = %Redacted(room), "a room opened"),
         Event::RoomClosed { room } => tracing::info!(room = %Redacted(room), "a room closed"),
-        Event::Joined { room, participant } => {
+        Event::Joined { room, participant, .. } => {
             tracing::info!(room = %Redacted(room), %participant, "a participant joined");
         }
-        Event::Left { room, participant, reason } => {
+        Event::Left { room, participant, reason, .. } => {
             tracing::info!(room = %Redacted(room), %participant, ?reason, "a participant left");
+        }
+        Event::TopologyChanged { room, topology, reason } => {
+            tracing::info!(room = %Redacted(room), ?topology, ?reason, "a room has another topology");
         }
         Event::Interrupted { session } => tracing::debug!(%session, "a session lost its link"),
         Event::Resumed { session, replayed } => tracing::debug!(%session, replayed, "a session was resumed"),

@@ -5,11 +5,10 @@
 
 use crate::http::host;
 use crate::shared::Shared;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, uri::Authority};
 use axum::middleware::Next;
@@ -19,6 +18,8 @@ use std::sync::Arc;
 
 /// How long a browser may remember that it is allowed to ask, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "600";
+/// Headers of answers that a page of another origin may read: those of WHIP (RFC 9725 §4).
+const READABLE: &str = "etag, link, location";
 
 /// Scheme, host and port of a page (RFC 6454 §4), in lower case and without a port that the scheme implies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,23 +100,29 @@ pub(crate) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
         Ok(allowed) => allowed,
         Err(refusal) => return refusal.into_response(),
     };
-    let mut response =
-        if request.method() == Method::OPTIONS { preflight() } else { next.run(request).await };
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = next.run(request).await;
+    if is_preflight {
+        permit(&mut response);
+    }
     response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
     if let Allowed::Other(origin) = allowed {
         response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READABLE));
     }
     response
 }
 
-fn preflight() -> Response {
-    let mut response = Response::new(Body::empty());
+/// What a page may ask for.
+fn permit(response: &mut Response) {
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, DELETE"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type, if-match"),
+    );
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_MAX_AGE));
-    response
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::{Peer, assets, headers, host};
 use crate::gateway::{events, origin, websocket};
 use crate::shared::Shared;
 use crate::tasks::contained;
+use crate::whip;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +12,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use tower_service::Service as _;
@@ -29,6 +30,10 @@ impl App {
             .route("/signal/v1/events", post(events::open).options(|| async {}))
             .route("/signal/v1/frames", post(events::frames).options(|| async {}))
             .route("/api/v1/server", get(describe).options(|| async {}))
+            .route("/whip/{room}", post(whip::publish).options(whip::describe))
+            .route("/whep/{room}", post(whip::watch).options(whip::describe))
+            .route("/whip/{room}/{resource}", patch(whip::patch).delete(whip::delete).options(|| async {}))
+            .route("/whep/{room}/{resource}", patch(whip::patch).delete(whip::delete).options(|| async {}))
             .layer(from_fn_with_state(Arc::clone(&shared), origin::guard));
         let router = Router::new()
             .route("/signal/v1/ws", get(websocket::open))

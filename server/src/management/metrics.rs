@@ -154,7 +154,7 @@ pub(crate) fn of_server(counters: &Counters, census: Option<&Census>) -> Vec<Met
 }
 
 fn of_signalling(census: &Census) -> Vec<Metric> {
-    let Census { counters, sessions, rooms, participants } = census;
+    let Census { counters, sessions, rooms, rooms_forwarded, participants } = census;
     let messages = Metric::counter("signal_messages", "Signalling messages, by direction")
         .with([("direction", "in")], counters.messages_in)
         .with([("direction", "out")], counters.messages_out);
@@ -165,6 +165,13 @@ fn of_signalling(census: &Census) -> Vec<Metric> {
     let closed = counters.closed.iter().fold(
         Metric::counter("signal_links_closed", "Signalling links closed by the server, by reason"),
         |metric, (code, count)| metric.with([("reason", wire_name(code))], *count),
+    );
+    let topologies = counters.topology_changes.iter().fold(
+        Metric::counter(
+            "signal_topology_changes",
+            "Changes of how media travels in a room, by the new reason",
+        ),
+        |metric, (reason, count)| metric.with([("reason", wire_name(reason))], *count),
     );
     vec![
         Metric::gauge("signal_sessions", "Signalling sessions, those waiting to be resumed included")
@@ -186,6 +193,17 @@ fn of_signalling(census: &Census) -> Vec<Metric> {
             .value(counters.duplicates),
         refused,
         closed,
+        Metric::gauge("signal_rooms_forwarded", "Rooms whose media the server forwards")
+            .value(*rooms_forwarded),
+        topologies,
+        Metric::counter("signal_media_commands", "Commands to the media plane")
+            .value(counters.media_commands),
+        Metric::counter(
+            "signal_media_reports",
+            "Reports of the media plane, by whether anybody was there to be told",
+        )
+        .with([("outcome", "told")], counters.media_reports.saturating_sub(counters.media_reports_late))
+        .with([("outcome", "late")], counters.media_reports_late),
     ]
 }
 

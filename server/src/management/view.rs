@@ -1,5 +1,7 @@
 //! What the management API says, as both ends of it see it.
 
+use moim_signal::id::{RoomName, TrackId};
+use moim_signal::message::{ParticipantDescription, Permissions, Topology, TopologyReason};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -66,6 +68,81 @@ pub struct Reloaded {
     pub changed: Vec<String>,
     /// What the configuration has that is hardly meant.
     pub warnings: Vec<String>,
+}
+
+/// The answer to `GET /api/rooms`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rooms {
+    /// All of them, by their names.
+    pub rooms: Vec<RoomInShort>,
+}
+
+/// A room, without who is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomInShort {
+    /// Its name.
+    pub name: RoomName,
+    /// How media travels in it.
+    pub topology: Topology,
+    /// Why so.
+    pub reason: TopologyReason,
+    /// How many are in it.
+    pub participants: usize,
+}
+
+/// The answer to `GET /api/rooms/{room}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Its name.
+    pub name: RoomName,
+    /// How media travels in it.
+    pub topology: Topology,
+    /// Why so.
+    pub reason: TopologyReason,
+    /// Who is in it, longest present first, as participants see each other.
+    pub participants: Vec<ParticipantDescription>,
+}
+
+/// What `PATCH /api/rooms/{room}/participants/{participant}` changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParticipantChange {
+    /// What they may do.
+    pub permissions: PermissionsChange,
+}
+
+/// What somebody may do from here on. What is left out stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PermissionsChange {
+    /// Publish tracks.
+    pub publish: Option<bool>,
+    /// Receive the tracks of others.
+    pub subscribe: Option<bool>,
+    /// Send chat and data.
+    pub data: Option<bool>,
+    /// Remove people and close the room.
+    pub admin: Option<bool>,
+}
+
+impl PermissionsChange {
+    /// The permissions as they are after the change.
+    pub fn of(self, before: Permissions) -> Permissions {
+        Permissions {
+            publish: self.publish.unwrap_or(before.publish),
+            subscribe: self.subscribe.unwrap_or(before.subscribe),
+            data: self.data.unwrap_or(before.data),
+            admin: self.admin.unwrap_or(before.admin),
+        }
+    }
+}
+
+/// What `POST /api/rooms/{room}/participants/{participant}/mute` mutes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mute {
+    /// Which track; all of them when left out.
+    pub track: Option<TrackId>,
 }
 
 /// The answer to a request that failed.

@@ -1,7 +1,7 @@
 //! What the relay counts, under names.
 
 use crate::management::metrics::Metric;
-use moim_relay::{DtlsCounters, DtlsEnded, RelayDrop, ShardCounters, StreamEnded};
+use moim_relay::{DtlsCounters, DtlsEnded, RelayDrop, ShardCounters, StreamEnded, TenantCounters};
 use moim_stun::binding;
 use moim_turn::auth::RefusalReason;
 use moim_turn::policy::Denied;
@@ -31,7 +31,33 @@ pub(super) fn of(shards: &[ShardCounters]) -> Vec<Metric> {
     metrics.extend(sockets(shards));
     metrics.extend(streams(shards));
     metrics.extend(dtls(shards));
+    metrics.extend(tenants(shards));
     metrics
+}
+
+/// What those did who share the relay's threads.
+fn tenants(shards: &[ShardCounters]) -> Vec<Metric> {
+    let counter = |name, help, value: fn(&TenantCounters) -> u64| {
+        per_shard(Metric::counter(name, help), shards, move |shard| value(&shard.tenant))
+    };
+    vec![
+        counter("tenant_packets_taken", "UDP packets that the media shard of a thread has taken", |tenant| {
+            tenant.packets_taken
+        }),
+        counter("tenant_trains_taken", "Trains that these came in", |tenant| tenant.trains_taken),
+        counter(
+            "tenant_packets_passed_on",
+            "UDP packets passed on to the thread whose media shard they are for",
+            |tenant| tenant.passed_on,
+        ),
+        counter(
+            "tenant_detours_refused",
+            "Addresses that could not be remembered as another thread's",
+            |tenant| tenant.detours_refused,
+        ),
+        counter("tenant_parcels", "Parcels between media shards", |tenant| tenant.parcels),
+        counter("tenant_messages", "Commands that media shards took in", |tenant| tenant.messages),
+    ]
 }
 
 fn per_shard(metric: Metric, shards: &[ShardCounters], value: impl Fn(&ShardCounters) -> u64) -> Metric {

@@ -179,6 +179,6 @@ async fn pages_of_other_origins_need_to_be_allowed() {
     assert_eq!(ask(&mut connection, "POST", &own).await.status, 401);
     let preflight = ask(&mut connection, "OPTIONS", "https://school.example").await;
     assert_eq!(preflight.status, 204);
-    assert_eq!(preflight.header("access-control-allow-headers"), "authorization, content-type");
+    assert_eq!(preflight.header("access-control-allow-headers"), "authorization, content-type, if-match");
     assert_eq!(server.counters.origins_refused.total(), 10);
 }

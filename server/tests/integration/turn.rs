@@ -3,6 +3,7 @@
 use crate::management::{ON_LOOPBACK, ask, metrics_once, program};
 use crate::support::{Kind, TestServer, TurnClient};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 
 const ANNA: &str = "turn.users = { anna = 'a password' }\n";
 
@@ -40,9 +41,12 @@ async fn participants_reach_each_other_through_the_relay_without_any_configurati
     assert_eq!(anna.permit(outside).await, Err(403), "nobody else can be reached");
     let listed = allocations(&server).await;
     assert_eq!(listed.len(), 2);
-    assert_eq!(listed[0]["relayed"], json!([anna_relayed.to_string()]));
-    assert_eq!(listed[0]["to_peers"], json!({ "packets": 1, "bytes": 5 }));
-    assert_eq!(listed[1]["to_client"], json!({ "packets": 1, "bytes": 5 }));
+    // They are listed by age, which each thread tells at a moment of its own.
+    let of = |relayed: SocketAddr| {
+        listed.iter().find(|one| one["relayed"] == json!([relayed.to_string()])).expect("it is listed")
+    };
+    assert_eq!(of(anna_relayed)["to_peers"], json!({ "packets": 1, "bytes": 5 }));
+    assert_eq!(of(ben_relayed)["to_client"], json!({ "packets": 1, "bytes": 5 }));
     assert_eq!((&listed[0]["realm"], &listed[0]["transport"]), (&json!("moim"), &json!("udp")));
     // Threads tell what they have counted some time later, each for itself; that something was refused came last.
     let refused = "moim_turn_requests_total{method=\"create_permission\",outcome=\"403\"}";

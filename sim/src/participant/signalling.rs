@@ -279,7 +279,12 @@ impl Signalling {
     fn begin(&mut self) {
         (self.sent, self.received) = (0, 0);
         self.unacknowledged.clear();
-        let join = ClientMessage::Join { room: self.room.clone(), name: self.name.clone(), metadata: None };
+        let join = ClientMessage::Join {
+            room: self.room.clone(),
+            name: self.name.clone(),
+            metadata: None,
+            direct: true,
+        };
         self.send(join, self.clock);
     }
 

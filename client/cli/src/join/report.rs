@@ -1,5 +1,7 @@
 //! What is told while taking part, and at the end: to people, or as JSON to programs.
 
+mod server;
+
 use super::StatsFormat;
 use crate::terminal::{escaped, plain};
 use moim_native::{PeerStats, Recording, RoomEvent, RoomState, RoomUrl, TrackCounts};
@@ -8,6 +10,7 @@ use moim_signal::id::{ParticipantId, TrackId};
 use moim_signal::message::{ParticipantDescription, TrackKind, TrackSource};
 use moim_wire::Bitrate;
 use serde_json::{Value, json};
+use server::ServerReport;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -52,17 +55,27 @@ pub(super) struct Report {
     /// Whether the last line of the terminal is to be written over.
     has_status: bool,
     others: BTreeMap<ParticipantId, Other>,
+    server: ServerReport,
 }
 
 impl Report {
     pub(super) fn new(format: StatsFormat) -> Self {
         let begin = Instant::now();
-        Self { format, begin, last_tick: begin, last_line: None, has_status: false, others: BTreeMap::new() }
+        Self {
+            format,
+            begin,
+            last_tick: begin,
+            last_line: None,
+            has_status: false,
+            others: BTreeMap::new(),
+            server: ServerReport::default(),
+        }
     }
 
     /// The room was joined.
     pub(super) fn joined(&mut self, url: &RoomUrl, state: &RoomState) -> io::Result<()> {
         let local = &state.local;
+        self.server.goes_by(state.topology, state.topology_reason);
         self.say(
             &format!("joined {url} as {}", local.name),
             &json!({ "type": "joined", "room": url.to_string(), "id": local.id.as_str(), "name": local.name }),
@@ -102,7 +115,16 @@ impl Report {
                     &json!({ "type": "left", "id": id.as_str(), "reason": reason }),
                 )
             }
+            RoomEvent::ConnectionState(id, state) if id.is_server() => self.is_server_so_far(*state),
             RoomEvent::ConnectionState(id, state) => self.is_so_far(id, *state),
+            RoomEvent::Topology(topology, reason) => {
+                self.server.goes_by(*topology, *reason);
+                self.reach_through_server();
+                self.say(
+                    &server::words_of(*topology, *reason),
+                    &json!({ "type": "topology", "topology": topology, "reason": reason }),
+                )
+            }
             RoomEvent::TrackPublished(track) => {
                 let description = track.description();
                 let counts = track.counts();
@@ -143,14 +165,23 @@ impl Report {
         self.others.get(id).map_or_else(|| id.to_string(), |other| other.name.clone())
     }
 
-    /// Those to whom there is a connection.
+    /// Those to whom there is a connection, the server's end included.
     pub(super) fn connected(&self) -> Vec<ParticipantId> {
         let connected = self.others.iter().filter(|(_, other)| other.state == PeerConnectionState::Connected);
-        connected.map(|(id, _)| id.clone()).collect()
+        let server = self.server.is_connected().then(|| ParticipantId::new(ParticipantId::SERVER));
+        connected.map(|(id, _)| id.clone()).chain(server).collect()
+    }
+
+    /// Whether somebody is there to whom there is, or was, a connection.
+    pub(super) fn reaches_somebody(&self) -> bool {
+        self.others.values().any(|other| other.went.is_none() && other.connected_after.is_some())
     }
 
     /// How a connection is.
     pub(super) fn measured(&mut self, id: &ParticipantId, stats: Option<PeerStats>) {
+        if id.is_server() {
+            return self.server.measured(stats);
+        }
         if let Some(other) = self.others.get_mut(id) {
             // The last ones are still good when the connection is gone.
             other.stats = stats.or(other.stats.take());
@@ -242,6 +273,7 @@ impl Report {
             }
         }
         self.others.insert(participant.id.clone(), other);
+        self.reach_through_server();
         let (id, name) = (participant.id.as_str(), &participant.name);
         self.say(&format!("{name} is here"), &json!({ "type": "participant", "id": id, "name": name }))
     }
@@ -259,6 +291,25 @@ impl Report {
         )
     }
 
+    /// The connection to the server's end is so far.
+    fn is_server_so_far(&mut self, state: PeerConnectionState) -> io::Result<()> {
+        self.server.is_so_far(state);
+        self.reach_through_server();
+        self.say(
+            &format!("the server's end: {}", state.as_str()),
+            &json!({ "type": "serverConnection", "state": state.as_str() }),
+        )
+    }
+
+    /// Whose media the server forwards is connected as soon as that is.
+    fn reach_through_server(&mut self) {
+        if self.server.forwards() {
+            for other in self.others.values_mut().filter(|other| other.went.is_none()) {
+                other.connected_after.get_or_insert_with(|| other.came.elapsed());
+            }
+        }
+    }
+
     /// A line of how it is now. On a terminal it takes the place of the one before.
     fn status(&mut self, now: Instant) -> io::Result<()> {
         let is_terminal = io::stderr().is_terminal();
@@ -267,8 +318,10 @@ impl Report {
         }
         self.last_line = Some(now);
         let mut line = format!("{} s", self.begin.elapsed().as_secs());
+        line.push_str(&self.server.words());
         for other in self.others.values().filter(|other| other.went.is_none()) {
-            let _ = write!(line, " | {} {}", other.name, other.state.as_str());
+            let state = if self.server.forwards() { "through the server" } else { other.state.as_str() };
+            let _ = write!(line, " | {} {state}", other.name);
             for track in other.tracks.values() {
                 let (bitrate, frames) = track.rate;
                 let _ = write!(line, ", {} {bitrate} {frames}/s", word(track.source));
@@ -323,7 +376,7 @@ impl Report {
             })
         };
         json!({
-            "type": kind, "elapsedMs": self.begin.elapsed().as_millis(),
+            "type": kind, "elapsedMs": self.begin.elapsed().as_millis(), "server": self.server.to_json(),
             "participants": self.others.iter().map(other).collect::<Vec<_>>(),
         })
     }

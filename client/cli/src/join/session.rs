@@ -3,7 +3,6 @@
 use super::report::Report;
 use super::{JoinArguments, Publication};
 use moim_native::{Error, Recorder, RecorderOptions, Recording, Room, RoomEvent, play};
-use moim_peer::PeerConnectionState;
 use moim_signal::message::TrackKind;
 use moim_wire::MediaKind;
 use std::process::ExitCode;
@@ -70,14 +69,17 @@ struct Session<'a> {
 impl Session<'_> {
     async fn publish(&mut self, publications: Vec<Publication>) -> anyhow::Result<()> {
         let begin = Instant::now();
-        for Publication { source, as_source } in publications {
-            let kind = match source.kind() {
+        for Publication { encodings, kind, as_source } in publications {
+            let kind = match kind {
                 MediaKind::Audio => TrackKind::Audio,
                 MediaKind::Video => TrackKind::Video,
             };
-            let track = self.room.publish(kind, as_source).await?;
+            let track = self.room.publish_encodings(kind, as_source, encodings.len()).await?;
             let bitrate_max = self.arguments.bitrate;
-            self.playing.spawn(async move { play(source, &track, bitrate_max, begin).await });
+            for (index, source) in encodings.into_iter().enumerate() {
+                let Some(encoding) = track.encoding(index) else { continue };
+                self.playing.spawn(async move { play(source, &encoding, bitrate_max, begin).await });
+            }
         }
         Ok(())
     }
@@ -138,17 +140,17 @@ impl Session<'_> {
                     None => drop(tokio::spawn(async move { while track.next_frame().await.is_some() {} })),
                 }
             }
-            RoomEvent::ConnectionState(_, PeerConnectionState::Connected) if !self.has_spoken => {
-                self.has_spoken = true;
-                if let Some(text) = &self.arguments.chat {
-                    self.room.chat(text, None).await?;
-                }
-            }
             RoomEvent::Disconnected(error) => {
                 self.report.fail(&error)?;
                 return Ok(true);
             }
             _ => {}
+        }
+        if !self.has_spoken && self.report.reaches_somebody() {
+            self.has_spoken = true;
+            if let Some(text) = &self.arguments.chat {
+                self.room.chat(text, None).await?;
+            }
         }
         Ok(false)
     }

@@ -14,7 +14,8 @@ const PAYLOAD_LEN_MAX: usize = 1_120;
 /// The streams that are sent.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
-    streams: BTreeMap<TransceiverId, OutboundStream>,
+    /// By transceiver and encoding.
+    streams: BTreeMap<(TransceiverId, usize), OutboundStream>,
 }
 
 #[derive(Debug)]
@@ -27,17 +28,18 @@ struct OutboundStream {
 }
 
 impl Outbound {
-    /// Sends a frame. Returns whether it is on its way.
+    /// Sends a frame by an encoding of a transceiver. Returns whether it is on its way.
     pub(super) fn send(
         &mut self,
         peer: &mut PeerConnection,
-        transceiver: TransceiverId,
+        (transceiver, encoding): (TransceiverId, usize),
         frame: &EncodedFrame,
         now: Instant,
     ) -> bool {
         let payload_type = peer.transceiver(transceiver).and_then(|it| payload_type(it, frame.codec));
         let Some(payload_type) = payload_type else { return false };
-        let stream = self.streams.entry(transceiver).or_insert_with(|| OutboundStream::new(frame.codec));
+        let stream =
+            self.streams.entry((transceiver, encoding)).or_insert_with(|| OutboundStream::new(frame.codec));
         if stream.codec != frame.codec {
             *stream = OutboundStream { offset: stream.offset, ..OutboundStream::new(frame.codec) };
         }
@@ -54,7 +56,7 @@ impl Outbound {
             // RFC 7587 §4.2: the marker of Opus is for the first packet after silence, of which there is none here.
             let marker = fragment.is_last() && !is_audio;
             let packet = OutgoingRtp::new(payload_type, marker, timestamp, payload);
-            is_sent &= peer.send_rtp(transceiver, 0, &packet, now).is_ok();
+            is_sent &= peer.send_rtp(transceiver, encoding, &packet, now).is_ok();
         });
         if let Err(error) = packetized {
             tracing::debug!(%error, "a frame cannot be put into packets");

@@ -12,7 +12,7 @@ const BEHIND_MAX: Duration = Duration::from_millis(300);
 const OTHERS_SHARE: f64 = 0.1;
 
 /// Sends what a source gives, when it is due, for ever. Tracks with the same `begin` stay in step. Pictures follow what the peers' networks
-/// take, up to `bitrate_max`, and have key frames when somebody asks: as far as the source can.
+/// take, up to `bitrate_max`, and have key frames when somebody asks: as far as the source can. An encoding of several has its share of that.
 pub async fn play(
     mut source: TrackSource,
     track: &LocalTrack,
@@ -28,7 +28,7 @@ pub async fn play(
             last_key = Some(now);
         }
         let target = track.target_bitrate().map_or(bitrate_max, |target| target.scaled(1.0 - OTHERS_SHARE));
-        source.set_bitrate(target.min(bitrate_max));
+        source.set_bitrate(target.min(bitrate_max).scaled(track.share()));
         source.skip_to(now.duration_since(begin).saturating_sub(BEHIND_MAX));
         let next = source.next_frame()?;
         sleep_until(begin + next.at).await;

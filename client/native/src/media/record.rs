@@ -160,14 +160,16 @@ fn stem(name: &str, participant: &ParticipantId) -> String {
 mod tests {
     use super::{Recorder, RecorderOptions, RemoteTrack, stem};
     use crate::connection::ReceivedFrame;
+    use crate::media::{Origin, RemoteSink};
     use moim_media_file::Codec;
     use moim_media_file::ogg::OggOpusReader;
     use moim_sdp::jsep::TransceiverId;
     use moim_signal::id::{ParticipantId, TrackId};
-    use moim_signal::message::{TrackDescription, TrackKind, TrackSource};
+    use moim_signal::message::{Topology, TrackDescription, TrackKind, TrackSource};
     use moim_wire::RtpTimestamp;
     use std::fs::File;
     use std::io::BufReader;
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
     use tokio::task::JoinHandle;
     use tokio::time::timeout;
@@ -189,9 +191,9 @@ mod tests {
         for _ in 0..2 {
             let (kind, source) = (TrackKind::Audio, TrackSource::Other);
             let description = TrackDescription { id: TrackId::new("t"), kind, source, muted: false };
-            let (track, mut sink) = RemoteTrack::new(ParticipantId::new("p_1"), description);
+            let (track, sink) = of("p_1", description);
             recorder.record(track, "anna");
-            sink.send(packet());
+            sink.send(ORIGIN, packet());
             drop(sink);
             timeout(Duration::from_secs(60), async {
                 while !recorder.tasks.iter().all(JoinHandle::is_finished) {
@@ -205,6 +207,12 @@ mod tests {
         let written: Vec<_> = recorder.finish().await.unwrap();
         let written: Vec<_> = written.iter().map(|one| one.path.file_name().unwrap().to_owned()).collect();
         assert_eq!(written, ["anna-p_1-other.ogg", "anna-p_1-other-2.ogg"]);
+    }
+
+    const ORIGIN: Origin = Origin { by: Topology::Mesh, section: None };
+
+    fn of(id: &str, description: TrackDescription) -> (RemoteTrack, RemoteSink) {
+        RemoteTrack::new(ParticipantId::new(id), description, Topology::Mesh, Arc::default())
     }
 
     fn packet() -> ReceivedFrame {
@@ -232,12 +240,12 @@ mod tests {
         for id in ["p_1", "p_2"] {
             let (kind, source) = (TrackKind::Audio, TrackSource::Other);
             let description = TrackDescription { id: TrackId::new("t"), kind, source, muted: false };
-            let (track, sink) = RemoteTrack::new(ParticipantId::new(id), description);
+            let (track, sink) = of(id, description);
             recorder.record(track, "anna");
             sinks.push(sink);
         }
         for sink in &mut sinks {
-            sink.send(packet());
+            sink.send(ORIGIN, packet());
         }
         let other = sinks.pop();
         drop(sinks);

@@ -35,7 +35,7 @@ pub(super) async fn enter(mut session: SignalSession, room: Option<&RoomUrl>) ->
     let signal = session.sender();
     let of_token = room.filter(|room| room.token.is_some()).map(|room| room.room.clone());
     let room = of_token.unwrap_or_else(|| RoomName::new(format!("ping-{}", random_hex::<8>())));
-    let join = ClientMessage::Join { room, name: NAME.to_owned(), metadata: None };
+    let join = ClientMessage::Join { room, name: NAME.to_owned(), metadata: None, direct: true };
     let request = tokio::spawn(async move { signal.request(join).await });
     loop {
         match session.next().await {

@@ -1,8 +1,10 @@
-//! One attempt at a connection to another participant: negotiation, trickle, media and channels of one id.
+//! One attempt at a connection to another participant, or to the server's end: negotiation, trickle, media and channels of one id.
 
-use super::ConnectionSettings;
+mod sections;
+
 use super::control::{CHANNELS, Control};
 use super::negotiation::{OfferDecision, decide_offer, generation_of, is_of_generation};
+use super::{ConnectionSettings, TrackKey};
 use crate::connection::{
     Connection, ConnectionEvent, ConnectionOptions, IceServers, NetworkCounters, ReceivedFrame, connection,
 };
@@ -13,13 +15,13 @@ use moim_peer::{
     DataChannelEvent, DataChannelId, DataChannelInit, DataMessage, Event, PeerConnectionState, Reliability,
     TrickleCandidate,
 };
-use moim_sdp::Direction;
-use moim_sdp::jsep::{
-    SdpType, SignalingState, Transceiver, TransceiverId, TransceiverInit, TransceiverState,
-};
+use moim_sdp::jsep::{SdpType, SignalingState, Transceiver, TransceiverId};
 use moim_signal::id::{ParticipantId, PeerConnectionId, TrackId};
-use moim_signal::message::{ClientMessage, IceCandidate, MidTrack, TrackKind, TrackSource};
+use moim_signal::message::{
+    ClientMessage, Forwarding, IceCandidate, LayerReason, MidTrack, SectionContent, TrackKind,
+};
 use moim_wire::{Bitrate, MediaKind, Mid};
+use sections::Wanted;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,13 +32,6 @@ const SECTIONS_MAX: usize = 64;
 const CONTROL_BUFFER_MAX: usize = 8 << 20;
 /// The least that media goes down to.
 pub(super) const BITRATE_MIN: Bitrate = Bitrate::from_kbps(50);
-/// The sections of a first offer, in the order in which the others fill them: so that turning a source on needs no new offer.
-const PLACES: [(TrackSource, MediaKind); 4] = [
-    (TrackSource::Microphone, MediaKind::Audio),
-    (TrackSource::Camera, MediaKind::Video),
-    (TrackSource::ScreenShare, MediaKind::Video),
-    (TrackSource::ScreenShareAudio, MediaKind::Audio),
-];
 
 /// What an attempt needs.
 pub(super) struct AttemptOptions {
@@ -46,6 +41,8 @@ pub(super) struct AttemptOptions {
     pub(super) is_initiator: bool,
     /// Whether this side gives way when offers cross.
     pub(super) is_polite: bool,
+    /// Set if it is to the server's end: with how many receiving sections to begin.
+    pub(super) forwarding: Option<Forwarding>,
     pub(super) settings: Arc<ConnectionSettings>,
     pub(super) servers: IceServers,
 }
@@ -57,12 +54,12 @@ pub(super) enum AttemptEvent {
     Send(Box<ClientMessage>),
     /// The connection is so far.
     State(PeerConnectionState),
-    /// A frame of one of their tracks.
-    Frame { track: TrackId, frame: ReceivedFrame },
+    /// A frame of somebody's track.
+    Frame { track: TrackKey, frame: ReceivedFrame },
     /// A control message.
     Control(Control),
-    /// A key frame is wanted of one of our tracks.
-    KeyFrameRequested(TrackId),
+    /// A key frame is wanted of an encoding of one of our tracks, as the connection numbers them.
+    KeyFrameRequested(TrackId, usize),
     /// As much may be sent, all media together.
     Target(Bitrate),
     /// This machine has other addresses than before.
@@ -77,9 +74,11 @@ pub(super) struct Attempt {
     reliable: DataChannelId,
     /// The sections that carry our tracks.
     sending: BTreeMap<TrackId, TransceiverId>,
-    /// Their tracks, by section.
-    receiving: BTreeMap<Mid, TrackId>,
-    wanted: Vec<(TrackId, TrackSource, MediaKind)>,
+    /// Tracks of others, by section.
+    receiving: BTreeMap<Mid, TrackKey>,
+    /// What the server says of the sections that it sends by.
+    contents: BTreeMap<Mid, SectionContent>,
+    wanted: Vec<Wanted>,
     /// Whether the other side has answered, or offered, ever.
     is_negotiated: bool,
     is_ignoring_offer: bool,
@@ -128,6 +127,7 @@ impl Attempt {
             reliable: channels[0],
             sending: BTreeMap::new(),
             receiving: BTreeMap::new(),
+            contents: BTreeMap::new(),
             wanted: Vec::new(),
             is_negotiated: false,
             is_ignoring_offer: false,
@@ -150,13 +150,23 @@ impl Attempt {
         self.is_negotiated
     }
 
+    fn is_to_server(&self) -> bool {
+        self.options.forwarding.is_some()
+    }
+
     /// Sends exactly these tracks from now on.
     pub(super) fn set_media(&mut self, tracks: &[LocalTrack]) {
-        let kind = |track: &LocalTrack| match track.kind() {
-            TrackKind::Audio => MediaKind::Audio,
-            TrackKind::Video => MediaKind::Video,
+        let wanted = |track: &LocalTrack| Wanted {
+            id: track.id().clone(),
+            source: track.source(),
+            kind: match track.kind() {
+                TrackKind::Audio => MediaKind::Audio,
+                TrackKind::Video => MediaKind::Video,
+            },
+            // Another participant is sent the best of them.
+            encodings: if self.is_to_server() { track.encodings() } else { 1 },
         };
-        self.wanted = tracks.iter().map(|track| (track.id().clone(), track.source(), kind(track))).collect();
+        self.wanted = tracks.iter().map(wanted).collect();
         // Whoever answers waits for the offer's sections, and takes those.
         if self.options.is_initiator || self.is_negotiated {
             self.place();
@@ -238,7 +248,8 @@ impl Attempt {
     /// Sends a frame of one of our tracks.
     pub(super) fn send_frame(&mut self, delivery: &Delivery) {
         if let Some(&transceiver) = self.sending.get(&delivery.track) {
-            self.connection.send_frame(transceiver, &delivery.frame);
+            let encoding = if self.is_to_server() { delivery.encoding } else { 0 };
+            self.connection.send_encoding(transceiver, encoding, &delivery.frame);
         }
     }
 
@@ -249,9 +260,13 @@ impl Attempt {
             && peer.send_text(self.reliable, &control.to_text(), Instant::now()).is_ok()
     }
 
-    /// Asks for a key frame of one of their tracks.
-    pub(super) fn request_key_frame(&mut self, track: &TrackId) {
+    /// Asks for a key frame of somebody's track, unless the server waits for one already.
+    pub(super) fn request_key_frame(&mut self, track: &TrackKey) {
         let section = self.receiving.iter().find(|(_, received)| *received == track).map(|(mid, _)| *mid);
+        let content = section.and_then(|section| self.contents.get(&section));
+        if content.is_some_and(|content| content.reason == LayerReason::WaitingForKeyFrame) {
+            return;
+        }
         let transceivers = self.connection.peer().transceivers();
         let of_section = transceivers.iter().find(|it| section.is_some() && it.mid() == section);
         if let Some(transceiver) = of_section.map(Transceiver::id) {
@@ -301,9 +316,9 @@ impl Attempt {
                 self.offer();
                 None
             }
-            Event::KeyFrameRequested { transceiver, .. } => {
+            Event::KeyFrameRequested { transceiver, encoding } => {
                 let track = self.sending.iter().find(|(_, sending)| **sending == transceiver);
-                track.map(|(track, _)| AttemptEvent::KeyFrameRequested(track.clone()))
+                track.map(|(track, _)| AttemptEvent::KeyFrameRequested(track.clone(), encoding))
             }
             Event::TargetBitrate(target) => Some(AttemptEvent::Target(target)),
             Event::DataChannel(DataChannelEvent::Message(channel, DataMessage::Text(text)))
@@ -368,8 +383,13 @@ impl Attempt {
     /// Takes what the other side says of its sections.
     fn described(&mut self, tracks: &[MidTrack]) {
         self.is_negotiated = true;
+        // What the server's sections carry changes without a description: it is told by itself.
+        if self.is_to_server() {
+            return;
+        }
+        let key = |track: &TrackId| TrackKey { participant: self.options.to.clone(), track: track.clone() };
         let named = tracks.iter().take(SECTIONS_MAX);
-        let named = named.filter_map(|MidTrack { mid, track }| Some((mid.parse().ok()?, track.clone())));
+        let named = named.filter_map(|MidTrack { mid, track }| Some((mid.parse().ok()?, key(track))));
         self.receiving = named.collect();
     }
 
@@ -382,65 +402,6 @@ impl Attempt {
             Some(MidTrack { mid: mid.to_string(), track: track.clone() })
         });
         sections.collect()
-    }
-
-    /// Gives every wanted track a section: a free one of its kind, which the other side's offer may have brought, or a new one. Takes
-    /// them from those that are not wanted any more.
-    fn place(&mut self) {
-        let is_wanted = |id: &TrackId| self.wanted.iter().any(|(wanted, ..)| wanted == id);
-        let gone: Vec<_> = self.sending.keys().filter(|id| !is_wanted(id)).cloned().collect();
-        for id in gone {
-            if let Some(transceiver) = self.sending.remove(&id) {
-                // Stopping the section would take from the other side what it sends in it.
-                self.direct(transceiver, Direction::RecvOnly);
-            }
-        }
-        let is_first_offer = self.options.is_initiator && self.connection.peer().transceivers().is_empty();
-        if is_first_offer {
-            for (source, kind) in PLACES {
-                let track = self.wanted.iter().find(|(_, of, wanted)| (*of, *wanted) == (source, kind));
-                self.add_section(track.map(|(id, ..)| id.clone()), kind);
-            }
-        }
-        for (id, _, kind) in self.wanted.clone() {
-            if self.sending.contains_key(&id) {
-                continue;
-            }
-            match self.free(kind) {
-                Some(transceiver) => {
-                    self.direct(transceiver, Direction::SendRecv);
-                    self.sending.insert(id, transceiver);
-                }
-                None => self.add_section(Some(id), kind),
-            }
-        }
-    }
-
-    fn add_section(&mut self, track: Option<TrackId>, kind: MediaKind) {
-        let direction = if track.is_some() { Direction::SendRecv } else { Direction::RecvOnly };
-        let init = TransceiverInit { direction, ..TransceiverInit::default() };
-        match self.connection.peer_mut().add_transceiver(kind, init, Instant::now()) {
-            Ok(transceiver) => self.sending.extend(track.map(|track| (track, transceiver))),
-            Err(error) => tracing::warn!(%error, "there is no section for a track"),
-        }
-    }
-
-    fn direct(&mut self, transceiver: TransceiverId, direction: Direction) {
-        let directed = self.connection.peer_mut().set_direction(transceiver, direction, Instant::now());
-        if let Err(error) = directed {
-            tracing::debug!(%error, "the direction of a section cannot be changed");
-        }
-    }
-
-    /// A section of this kind by which nothing of ours is sent, nor was before as far as the other side knows.
-    fn free(&self, kind: MediaKind) -> Option<TransceiverId> {
-        let free = self.connection.peer().transceivers().iter().find(|transceiver| {
-            transceiver.kind() == kind
-                && transceiver.state() == TransceiverState::Active
-                && !transceiver.current_direction().is_some_and(Direction::sends)
-                && !self.sending.values().any(|sending| *sending == transceiver.id())
-        });
-        free.map(Transceiver::id)
     }
 }
 

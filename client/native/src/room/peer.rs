@@ -1,22 +1,26 @@
-//! The connection to one participant over any number of attempts: when to begin, to look for another path, to begin anew.
+//! The connection to one participant, or to the server's end, over any number of attempts: when to begin, to look for another path, to begin anew.
+
+mod messages;
+
+pub use messages::PeerStats;
+pub(super) use messages::{PeerCommand, PeerMessage, PeerReport, Reported, Reports, reports};
 
 use super::attempt::{Attempt, AttemptEvent, AttemptOptions};
-use super::control::Control;
 use super::negotiation::begins_attempt;
-use crate::connection::NetworkCounters;
-use crate::media::{Delivery, LocalTrack, RemoteSink};
-use crate::room::ConnectionSettings;
+use super::path::PathQuality;
+use crate::connection::ReceivedFrame;
+use crate::media::{Delivery, LocalTrack, Origin, Passed, PeerKind, RemoteSink};
+use crate::room::{ConnectionSettings, TrackKey};
 use crate::signal::SignalSender;
 use moim_peer::PeerConnectionState;
-use moim_peer::stats::StatsReport;
-use moim_signal::id::{ParticipantId, PeerConnectionId, TrackId};
-use moim_signal::message::{ClientMessage, IceCandidate, MidTrack};
+use moim_signal::id::{ParticipantId, PeerConnectionId};
+use moim_signal::message::{ClientMessage, ConnectionEndReason, Forwarding, Topology};
 use moim_wire::Bitrate;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 /// How long a connection may be interrupted before another path is looked for.
 const INTERRUPTED_TIME_MAX: Duration = Duration::from_secs(3);
@@ -35,56 +39,8 @@ const RETIRED_MAX: usize = 16;
 const OUTGOING_MAX: usize = 256;
 /// Frames that may wait to be sent.
 const FRAMES_MAX: usize = 64;
-
-/// A message about a connection, as the other side sent it.
-#[derive(Debug)]
-pub(super) enum PeerMessage {
-    Offer { sdp: String, tracks: Vec<MidTrack> },
-    Answer { sdp: String, tracks: Vec<MidTrack> },
-    Candidate(IceCandidate),
-    EndOfCandidates { ufrag: Option<String> },
-}
-
-/// What a peer is told.
-#[derive(Debug)]
-pub(super) enum PeerCommand {
-    /// The other side has sent a message.
-    Message(PeerConnectionId, PeerMessage),
-    /// Frames of a track of theirs go here.
-    Attach(TrackId, RemoteSink),
-    /// A track of theirs is gone.
-    Detach(TrackId),
-    /// Sends a control message. The answer is whether that was possible.
-    Control(Control, oneshot::Sender<bool>),
-    /// The server can be reached again.
-    Check,
-    /// Asks how the connection is.
-    Stats(oneshot::Sender<Option<PeerStats>>),
-}
-
-/// How a connection to a participant is.
-#[derive(Clone, Debug)]
-pub struct PeerStats {
-    /// How far it is.
-    pub state: PeerConnectionState,
-    /// What the network takes, once that is known.
-    pub target: Option<Bitrate>,
-    /// What could not be sent.
-    pub network: NetworkCounters,
-    /// Everything else, in the words of W3C webrtc-stats.
-    pub report: StatsReport,
-}
-
-/// What a peer tells.
-#[derive(Debug)]
-pub(super) enum PeerReport {
-    /// The connection is so far.
-    State(PeerConnectionState),
-    /// A control message came.
-    Control(Control),
-    /// This machine has other addresses than before.
-    NetworkChanged,
-}
+/// How often to look how good the path to another participant is.
+const PATH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What a peer needs.
 pub(super) struct PeerOptions {
@@ -92,6 +48,10 @@ pub(super) struct PeerOptions {
     pub(super) is_polite: bool,
     /// Whether this side makes the first offer.
     pub(super) begins: bool,
+    /// Set if the peer is the server's end: with how many receiving sections to begin.
+    pub(super) forwarding: Option<Forwarding>,
+    /// Whether our tracks are sent this way to begin with.
+    pub(super) is_sending: bool,
     pub(super) settings: Arc<ConnectionSettings>,
     pub(super) signal: SignalSender,
     /// What to send, as it is now. Ends when the room is left.
@@ -101,53 +61,6 @@ pub(super) struct PeerOptions {
     /// Whether messages reach the server just now.
     pub(super) online: watch::Receiver<bool>,
     pub(super) reports: Reports,
-}
-
-/// Where reports of peers go. States have a way of their own: whoever floods the room with control messages keeps it from hearing those,
-/// and not from hearing how the connections to others are.
-#[derive(Clone, Debug)]
-pub(super) struct Reports {
-    states: mpsc::Sender<(ParticipantId, PeerReport)>,
-    controls: mpsc::Sender<(ParticipantId, PeerReport)>,
-}
-
-/// Reports as they come, states first.
-#[derive(Debug)]
-pub(super) struct Reported {
-    states: mpsc::Receiver<(ParticipantId, PeerReport)>,
-    controls: mpsc::Receiver<(ParticipantId, PeerReport)>,
-}
-
-/// A way for reports, of which so many may wait.
-pub(super) fn reports(len_max: usize) -> (Reports, Reported) {
-    let (states, states_of) = mpsc::channel(len_max);
-    let (controls, controls_of) = mpsc::channel(len_max);
-    (Reports { states, controls }, Reported { states: states_of, controls: controls_of })
-}
-
-impl Reports {
-    fn send(&self, from: &ParticipantId, report: PeerReport) {
-        let way = match report {
-            PeerReport::State(_) | PeerReport::NetworkChanged => &self.states,
-            PeerReport::Control(_) => &self.controls,
-        };
-        // What is lost is a line of chat, which goes through the server when it is not confirmed, or a state, which the next one
-        // replaces.
-        if way.try_send((from.clone(), report)).is_err() {
-            tracing::debug!("the room is too busy to hear of a peer");
-        }
-    }
-}
-
-impl Reported {
-    /// The next one. May be given up and begun again.
-    pub(super) async fn recv(&mut self) -> Option<(ParticipantId, PeerReport)> {
-        tokio::select! {
-            biased;
-            Some(state) = self.states.recv() => Some(state),
-            control = self.controls.recv() => control,
-        }
-    }
 }
 
 /// What to do when time is up.
@@ -167,9 +80,11 @@ pub(super) struct Peer {
     commands: mpsc::Receiver<PeerCommand>,
     frames: mpsc::Receiver<Delivery>,
     deliveries: mpsc::Sender<Delivery>,
-    /// The tracks that this peer is sent.
+    /// The tracks that this peer is sent, or would be.
     tracks: Vec<LocalTrack>,
-    sinks: BTreeMap<TrackId, RemoteSink>,
+    /// Whether it is.
+    is_sending: bool,
+    sinks: BTreeMap<TrackKey, RemoteSink>,
     attempt: Option<Attempt>,
     state: PeerConnectionState,
     target: Option<Bitrate>,
@@ -184,6 +99,8 @@ pub(super) struct Peer {
     /// The path that data went by when it last was chosen with care: the first of an attempt, or of a search.
     path: Option<[String; 2]>,
     timer: Option<(Instant, Then)>,
+    quality: PathQuality,
+    quality_ticks: Interval,
 }
 
 impl Peer {
@@ -194,13 +111,16 @@ impl Peer {
 
     fn new(options: PeerOptions, commands: mpsc::Receiver<PeerCommand>) -> Self {
         let (deliveries, frames) = mpsc::channel(FRAMES_MAX);
-        let leads = options.begins;
+        let (leads, is_sending) = (options.begins, options.is_sending);
+        let mut quality_ticks = interval(PATH_INTERVAL);
+        quality_ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             options,
             commands,
             frames,
             deliveries,
             tracks: Vec::new(),
+            is_sending,
             sinks: BTreeMap::new(),
             attempt: None,
             state: PeerConnectionState::New,
@@ -213,7 +133,14 @@ impl Peer {
             was_connected: false,
             path: None,
             timer: None,
+            quality: PathQuality::default(),
+            quality_ticks,
         }
+    }
+
+    /// Which way media takes by this peer.
+    fn way(&self) -> Topology {
+        if self.options.forwarding.is_some() { Topology::Sfu } else { Topology::Mesh }
     }
 
     async fn run(mut self) {
@@ -232,7 +159,7 @@ impl Peer {
 
     /// Waits for one thing to happen, and handles it. Returns whether to go on.
     async fn turn(&mut self) -> bool {
-        let Self { commands, options, frames, attempt, outgoing, timer, .. } = self;
+        let Self { commands, options, frames, attempt, outgoing, timer, quality_ticks, .. } = self;
         tokio::select! {
             command = commands.recv() => match command {
                 Some(command) => self.handle_command(command),
@@ -261,6 +188,7 @@ impl Peer {
                 }
             }
             then = time_up(timer) => self.time_up(then),
+            _ = quality_ticks.tick() => self.measure_path(),
         }
         true
     }
@@ -280,6 +208,7 @@ impl Peer {
                 // Whoever asked may have gone.
                 let _ = answer.send(attempt.is_some_and(|attempt| attempt.send_control(&control)));
             }
+            PeerCommand::Send(is_sending) => self.set_sending(is_sending),
             PeerCommand::Check => self.check(false),
             PeerCommand::Stats(answer) => {
                 let Self { state, target, .. } = *self;
@@ -287,6 +216,7 @@ impl Peer {
                     state,
                     target,
                     network: attempt.network_counters(),
+                    sections: attempt.contents(),
                     report: attempt.stats(),
                 });
                 let _ = answer.send(stats);
@@ -301,10 +231,14 @@ impl Peer {
                 .as_ref()
                 .is_some_and(|attempt| attempt.is_initiator() && !attempt.is_negotiated());
             let begins = begins_attempt(self.options.is_polite, self.retired.contains(id), is_own_unanswered);
-            if !matches!(message, PeerMessage::Offer { .. }) || !begins {
+            // The server only answers.
+            if !matches!(message, PeerMessage::Offer { .. }) || !begins || self.way() == Topology::Sfu {
                 return;
             }
             self.replace(id.clone(), false);
+        }
+        if let PeerMessage::Ended { reason, message } = message {
+            return self.handle_end(reason, &message);
         }
         let Some(attempt) = &mut self.attempt else { return };
         let handled = match message {
@@ -312,6 +246,23 @@ impl Peer {
             PeerMessage::Answer { sdp, tracks } => attempt.handle_answer(&sdp, &tracks),
             PeerMessage::Candidate(candidate) => attempt.handle_candidate(&candidate),
             PeerMessage::EndOfCandidates { ufrag } => attempt.handle_end_of_candidates(ufrag.as_deref()),
+            PeerMessage::Sections(sections) => {
+                attempt.handle_sections(sections);
+                Ok(())
+            }
+            PeerMessage::SectionsWanted { audio, video } => {
+                attempt.receive_by(audio, video);
+                Ok(())
+            }
+            PeerMessage::EncodingsWanted { track, encodings } => {
+                if let Some(track) = self.tracks.iter().find(|local| *local.id() == track) {
+                    let is_wanted =
+                        |encoding| encodings.iter().any(|wanted| usize::from(*wanted) == encoding);
+                    track.want(&self.options.remote, is_wanted);
+                }
+                Ok(())
+            }
+            PeerMessage::Ended { .. } => Ok(()),
         };
         if let Err(error) = handled {
             tracing::warn!(%error, "a message of the other side could not be handled");
@@ -328,18 +279,14 @@ impl Peer {
                 self.outgoing.push_back(*message);
             }
             AttemptEvent::State(state) => self.handle_state(state),
-            AttemptEvent::Frame { track, frame } => {
-                if let Some(sink) = self.sinks.get_mut(&track)
-                    && !sink.send(frame)
-                    && let Some(attempt) = &mut self.attempt
-                {
-                    attempt.request_key_frame(&track);
-                }
-            }
+            AttemptEvent::Frame { track, frame } => self.pass_on(&track, frame),
             AttemptEvent::Control(control) => self.report(PeerReport::Control(control)),
-            AttemptEvent::KeyFrameRequested(track) => {
+            AttemptEvent::KeyFrameRequested(track, encoding) => {
                 if let Some(track) = self.tracks.iter().find(|local| *local.id() == track) {
-                    track.request_key_frame();
+                    track.request_key_frame(match self.peer_kind() {
+                        PeerKind::Participant => track.encodings() - 1,
+                        PeerKind::Server => encoding,
+                    });
                 }
             }
             AttemptEvent::NetworkChanged => {
@@ -352,6 +299,50 @@ impl Peer {
                     track.set_target(&self.options.remote, target);
                 }
             }
+        }
+    }
+
+    /// A frame came of somebody's track.
+    fn pass_on(&mut self, track: &TrackKey, frame: ReceivedFrame) {
+        let Some(sink) = self.sinks.get(track) else { return };
+        let origin = Origin { by: self.way(), section: frame.mid };
+        match (sink.send(origin, frame), &mut self.attempt) {
+            (Passed::NoRoom | Passed::KeyFrameNeeded, Some(attempt)) => attempt.request_key_frame(track),
+            (Passed::NoRoom | Passed::KeyFrameNeeded | Passed::On | Passed::NotNeeded, _) => {}
+        }
+    }
+
+    /// The server does not go on with the connection, or will not have it.
+    fn handle_end(&mut self, reason: ConnectionEndReason, message: &str) {
+        // It is this side that has begun another.
+        if reason == ConnectionEndReason::Replaced {
+            return;
+        }
+        tracing::warn!(?reason, message, "the server has ended its connection");
+        self.retire();
+        self.state = PeerConnectionState::Failed;
+        self.report(PeerReport::State(PeerConnectionState::Failed));
+        // Another offer would be as bad as this one.
+        if reason == ConnectionEndReason::BadOffer {
+            self.timer = None;
+        } else {
+            self.wait(rest(self.failures.max(1)), Then::Again);
+        }
+    }
+
+    /// Looks how good the path to the other participant is.
+    fn measure_path(&mut self) {
+        let is_connected = self.state == PeerConnectionState::Connected && self.way() == Topology::Mesh;
+        let Some(attempt) = self.attempt.as_ref().filter(|_| is_connected) else { return };
+        if let Some(state) = self.quality.measured(&attempt.stats(), std::time::Instant::now()) {
+            self.report(PeerReport::Path(state));
+        }
+    }
+
+    fn peer_kind(&self) -> PeerKind {
+        match self.way() {
+            Topology::Mesh => PeerKind::Participant,
+            Topology::Sfu => PeerKind::Server,
         }
     }
 
@@ -373,6 +364,11 @@ impl Peer {
             | PeerConnectionState::Closed => {}
         }
         if is_new {
+            if self.way() == Topology::Mesh
+                && let Some(path) = self.quality.state_is(state)
+            {
+                self.report(PeerReport::Path(path));
+            }
             self.report(PeerReport::State(state));
         }
     }
@@ -436,6 +432,11 @@ impl Peer {
     /// Begins anew under another id.
     fn again(&mut self) {
         self.failures += 1;
+        if self.way() == Topology::Mesh
+            && let Some(path) = self.quality.state_is(PeerConnectionState::Failed)
+        {
+            self.report(PeerReport::Path(path));
+        }
         if self.failures > ATTEMPTS_MAX {
             tracing::warn!(attempts = ATTEMPTS_MAX, "no connection to a participant");
             self.retire();
@@ -469,6 +470,7 @@ impl Peer {
             to: self.options.remote.clone(),
             is_initiator,
             is_polite: self.options.is_polite,
+            forwarding: self.options.forwarding,
             settings: Arc::clone(&self.options.settings),
             servers: self.options.servers.borrow_and_update().clone(),
         };
@@ -477,9 +479,7 @@ impl Peer {
                 attempt.set_media(&self.tracks);
                 self.attempt = Some(attempt);
                 // The other side has decoded nothing yet.
-                for track in &self.tracks {
-                    track.add_peer(&self.options.remote, self.deliveries.clone());
-                }
+                self.begin_sending();
                 self.handle_state(PeerConnectionState::Connecting);
             }
             Err(error) => tracing::warn!(%error, "a connection cannot be made"),
@@ -493,12 +493,32 @@ impl Peer {
         for gone in self.tracks.iter().filter(|gone| !tracks.iter().any(|track| track.id() == gone.id())) {
             gone.remove_peer(&self.options.remote);
         }
-        for new in tracks.iter().filter(|new| !self.tracks.iter().any(|track| track.id() == new.id())) {
-            new.add_peer(&self.options.remote, self.deliveries.clone());
+        if self.is_sending {
+            for new in tracks.iter().filter(|new| !self.tracks.iter().any(|track| track.id() == new.id())) {
+                new.add_peer(&self.options.remote, self.peer_kind(), self.deliveries.clone());
+            }
         }
         self.tracks = tracks;
         if let Some(attempt) = &mut self.attempt {
             attempt.set_media(&self.tracks);
+        }
+    }
+
+    /// Whether our tracks are sent this way from now on. What the other side knows of them stays as it is.
+    fn set_sending(&mut self, is_sending: bool) {
+        let was_sending = std::mem::replace(&mut self.is_sending, is_sending);
+        if is_sending && !was_sending {
+            self.begin_sending();
+        } else if !is_sending {
+            for track in &self.tracks {
+                track.remove_peer(&self.options.remote);
+            }
+        }
+    }
+
+    fn begin_sending(&self) {
+        for track in self.tracks.iter().filter(|_| self.is_sending) {
+            track.add_peer(&self.options.remote, self.peer_kind(), self.deliveries.clone());
         }
     }
 

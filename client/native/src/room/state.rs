@@ -1,5 +1,5 @@
 use moim_signal::id::ParticipantId;
-use moim_signal::message::{ParticipantDescription, SignalLimits};
+use moim_signal::message::{ParticipantDescription, SignalLimits, Topology, TopologyReason};
 
 /// A room as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,10 @@ pub struct RoomState {
     pub participants: Vec<ParticipantDescription>,
     /// What the server asks to keep to.
     pub limits: SignalLimits,
+    /// How media travels.
+    pub topology: Topology,
+    /// Why so.
+    pub topology_reason: TopologyReason,
 }
 
 impl RoomState {

@@ -1,35 +1,34 @@
 //! The task that holds a room: it hears the server and the peers, and tells the application.
 
+mod switching;
+
 use super::chat::{Chat, Relayed};
 use super::control::Control;
-use super::negotiation::is_polite;
-use super::peer::{
-    Peer, PeerCommand, PeerMessage, PeerOptions, PeerReport, PeerStats, Reported, Reports, reports,
-};
+use super::peer::{PeerCommand, PeerMessage, PeerReport, PeerStats, Reported, Reports, reports};
 use super::state::RoomState;
-use super::{ChatLine, ConnectionSettings, RoomEvent, random_hex};
+use super::topology::Switching;
+use super::{ChatLine, ConnectionSettings, RoomEvent, TrackKey, random_hex};
 use crate::connection::IceServers;
 use crate::error::{Error, JoinStep, SignalError};
-use crate::media::{LocalTrack, RemoteTrack};
+use crate::media::{LocalTrack, RemoteSink, RemoteTrack};
 use crate::signal::{SessionEvent, SignalSender, SignalSession};
 use moim_signal::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId};
 use moim_signal::message::{
-    ClientMessage, IceServer, LeaveReason, ParticipantDescription, ServerMessage, SignalLimits,
-    TrackDescription,
+    ClientMessage, IceServer, LeaveReason, ParticipantDescription, RoomDescription, ServerMessage,
+    SignalLimits, TrackDescription,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use switching::ServerEnd;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-/// Commands that may wait for a peer. Its task waits for nobody, so that there are never many.
-const PEER_COMMANDS_MAX: usize = 256;
 /// Reports of peers that may wait for the room.
 const REPORTS_MAX: usize = 512;
-/// Others in a room that there are connections to, each with sockets of its own. Of further ones, this participant knows nothing.
-const REMOTES_MAX: usize = 256;
+/// Others in a room. Of further ones, this participant knows nothing.
+const REMOTES_MAX: usize = 2_048;
 /// Tracks of one participant that count.
 const TRACKS_MAX: usize = 64;
 /// How long joining may take, from the first packet to the server on.
@@ -72,7 +71,18 @@ type Ready = oneshot::Sender<Joined>;
 /// Somebody else in the room.
 struct Remote {
     description: ParticipantDescription,
-    commands: mpsc::Sender<PeerCommand>,
+    /// Whether they were there before, so that this side begins connections.
+    was_before: bool,
+    /// The connection to them, if there is one.
+    peer: Option<mpsc::Sender<PeerCommand>>,
+    /// Where frames of their tracks go, whichever way they come.
+    sinks: BTreeMap<TrackId, RemoteSink>,
+}
+
+impl Remote {
+    fn command(&self, command: PeerCommand) -> bool {
+        self.peer.as_ref().is_some_and(|peer| peer.try_send(command).is_ok())
+    }
 }
 
 /// What comes back from requests that the room itself has made.
@@ -87,6 +97,12 @@ pub(super) struct Task {
     options: TaskOptions,
     signal: SignalSender,
     remotes: BTreeMap<ParticipantId, Remote>,
+    /// How media travels, once the room is joined.
+    switching: Option<Switching>,
+    /// The connection to the server's end, if it forwards.
+    server: Option<ServerEnd>,
+    /// Is told when a track goes on by another way.
+    ways: Arc<Notify>,
     local: Option<ParticipantDescription>,
     limits: Option<SignalLimits>,
     state: Option<watch::Sender<RoomState>>,
@@ -118,6 +134,9 @@ impl Task {
             signal: options.session.sender(),
             options,
             remotes: BTreeMap::new(),
+            switching: None,
+            server: None,
+            ways: Arc::default(),
             local: None,
             limits: None,
             state: None,
@@ -153,6 +172,10 @@ impl Task {
                 },
                 Some((from, report)) = reported.recv() => self.handle_report(from, report).await,
                 Some(answer) = answered.recv() => self.handle_answer(answer).await,
+                () = self.ways.notified() => {
+                    self.check_switched();
+                    true
+                }
                 () = until(self.join_due) => self.end(self.join_timed_out()).await,
                 () = until(chat_due) => {
                     self.relay_overdue();
@@ -198,6 +221,7 @@ impl Task {
             room: self.options.room.clone(),
             name: self.local.as_ref().map_or(&self.options.name, |local| &local.name).clone(),
             metadata: self.options.metadata.clone(),
+            direct: true,
         };
         let (signal, answers) = (self.signal.clone(), self.answers.clone());
         tokio::spawn(async move {
@@ -223,8 +247,8 @@ impl Task {
 
     async fn handle_message(&mut self, message: ServerMessage) -> GoOn {
         match message {
-            ServerMessage::Joined { participant, participants, ice_servers, .. } => {
-                return self.handle_joined(participant, participants, ice_servers).await;
+            ServerMessage::Joined { room, participant, participants, ice_servers } => {
+                return self.handle_joined(room, participant, participants, ice_servers).await;
             }
             ServerMessage::IceServers { ice_servers, .. } => self.take_servers(ice_servers),
             ServerMessage::Left { reason } => return self.handle_left(reason).await,
@@ -251,21 +275,34 @@ impl Task {
             ServerMessage::Draining { grace_ms } => {
                 return self.tell(RoomEvent::Draining(Duration::from_millis(u64::from(grace_ms)))).await;
             }
-            // Whoever made the request hears of errors.
-            ServerMessage::Error { .. }
-            | ServerMessage::Topology { .. }
-            | ServerMessage::TopologySettled { .. }
-            | ServerMessage::Sections { .. }
-            | ServerMessage::SectionsWanted { .. }
-            | ServerMessage::EncodingsWanted { .. }
-            | ServerMessage::ConnectionEnded { .. }
-            | ServerMessage::Speakers { .. } => {}
+            ServerMessage::Topology { topology, reason } => {
+                return self.handle_topology(topology, reason).await;
+            }
+            ServerMessage::TopologySettled { topology } => return self.handle_settled(topology).await,
+            ServerMessage::Sections { connection, sections } => {
+                self.pass_to_server(connection, PeerMessage::Sections(sections));
+            }
+            ServerMessage::SectionsWanted { connection, audio, video } => {
+                self.add_sections(connection, audio, video);
+            }
+            ServerMessage::EncodingsWanted { connection, track, encodings } => {
+                self.pass_to_server(connection, PeerMessage::EncodingsWanted { track, encodings });
+            }
+            ServerMessage::ConnectionEnded { connection, reason, message } => {
+                self.pass_to_server(connection, PeerMessage::Ended { reason, message });
+            }
+            ServerMessage::Speakers { dominant, speaking } => {
+                return self.tell(RoomEvent::Speakers { dominant, speaking }).await;
+            }
+            // Whoever made the request hears of it.
+            ServerMessage::Error { .. } => {}
         }
         true
     }
 
     async fn handle_joined(
         &mut self,
+        room: RoomDescription,
         local: ParticipantDescription,
         participants: Vec<ParticipantDescription>,
         servers: Vec<IceServer>,
@@ -278,7 +315,9 @@ impl Task {
             }
         }
         let is_again = self.local.replace(local).is_some();
+        self.switching = Some(Switching::new(room.topology, room.topology_reason));
         self.take_servers(servers);
+        self.begin_server_end(room.forwarding);
         if is_again {
             for track in self.media.borrow().iter() {
                 self.tell_server(ClientMessage::Publish { track: track.description().clone() });
@@ -329,10 +368,13 @@ impl Task {
                 self.media.send_modify(|tracks| tracks.retain(|track| *track.id() != id));
             }
             Command::Chat { text, to, answer } => self.send_chat(text, to, answer).await,
+            // Without an answer, there is none.
+            Command::Stats(participant, answer) if participant.is_server() => {
+                self.command_server(PeerCommand::Stats(answer));
+            }
             Command::Stats(participant, answer) => {
                 if let Some(remote) = self.remotes.get(&participant) {
-                    // Without an answer, there is none.
-                    let _ = remote.commands.try_send(PeerCommand::Stats(answer));
+                    remote.command(PeerCommand::Stats(answer));
                 }
             }
         }
@@ -341,10 +383,17 @@ impl Task {
     async fn handle_report(&mut self, from: ParticipantId, report: PeerReport) -> GoOn {
         match report {
             PeerReport::State(state) => {
-                if !self.remotes.contains_key(&from) {
-                    return true;
+                let is_known = match self.remotes.get(&from) {
+                    Some(remote) => remote.peer.is_some(),
+                    None => from.is_server() && self.server.is_some(),
+                };
+                !is_known || self.tell(RoomEvent::ConnectionState(from, state)).await
+            }
+            PeerReport::Path(state) => {
+                if self.remotes.get(&from).is_some_and(|remote| remote.peer.is_some()) {
+                    self.tell_server(ClientMessage::ReportPath { to: from, state });
                 }
-                self.tell(RoomEvent::ConnectionState(from, state)).await
+                true
             }
             PeerReport::NetworkChanged => {
                 self.options.session.check();
@@ -362,9 +411,8 @@ impl Task {
         }
     }
 
-    /// Somebody is there. `begins`: they were there before, so this side makes the connection.
-    async fn add(&mut self, description: ParticipantDescription, begins: bool) -> GoOn {
-        let Some(local) = &self.local else { return true };
+    /// Somebody is there. `was_before`: so they were when this participant came.
+    async fn add(&mut self, description: ParticipantDescription, was_before: bool) -> GoOn {
         if self.remotes.contains_key(&description.id) {
             return self.update(description).await;
         }
@@ -372,22 +420,14 @@ impl Task {
             tracing::warn!(limit = REMOTES_MAX, "a participant was passed over: there are too many");
             return true;
         }
-        let (commands, inbox) = mpsc::channel(PEER_COMMANDS_MAX);
-        let options = PeerOptions {
-            remote: description.id.clone(),
-            is_polite: is_polite(&local.id, &description.id),
-            begins,
-            settings: Arc::clone(&self.options.settings),
-            signal: self.signal.clone(),
-            media: self.media.subscribe(),
-            servers: self.servers.subscribe(),
-            online: self.online.subscribe(),
-            reports: self.reports.clone(),
-        };
-        Peer::spawn(options, inbox);
+        let id = description.id.clone();
         // What they publish is told as if it came later.
         let bare = ParticipantDescription { tracks: Vec::new(), ..description.clone() };
-        self.remotes.insert(bare.id.clone(), Remote { description: bare, commands });
+        let remote = Remote { description: bare, was_before, peer: None, sinks: BTreeMap::new() };
+        self.remotes.insert(id.clone(), remote);
+        if self.is_mesh() {
+            self.begin_mesh(&id);
+        }
         self.tell(RoomEvent::ParticipantJoined(description.clone())).await && self.update(description).await
     }
 
@@ -399,6 +439,7 @@ impl Task {
             self.show();
             return self.tell(RoomEvent::ParticipantUpdated(description)).await;
         }
+        let preferred = self.topology();
         let Some(remote) = self.remotes.get_mut(&id) else { return true };
         let before = std::mem::replace(&mut remote.description, description.clone());
         let is_same = |one: &TrackDescription, other: &TrackDescription| {
@@ -407,16 +448,25 @@ impl Task {
         let mut events = Vec::new();
         // Who may not publish has no tracks, whatever they say.
         let (old, new) = (shown(&before), shown(&description));
+        let key = |track: &TrackDescription| TrackKey { participant: id.clone(), track: track.id.clone() };
+        let server = self.server.as_ref();
         for gone in old.iter().filter(|gone| !new.iter().any(|track| is_same(track, gone))) {
-            let _ = remote.commands.try_send(PeerCommand::Detach(gone.id.clone()));
+            remote.sinks.remove(&gone.id);
+            remote.command(PeerCommand::Detach(key(gone)));
+            server.inspect(|server| server.command(PeerCommand::Detach(key(gone))));
             events.push(RoomEvent::TrackUnpublished(id.clone(), gone.id.clone()));
         }
         for added in new.iter().filter(|added| !old.iter().any(|track| is_same(track, added))) {
-            let (track, sink) = RemoteTrack::new(id.clone(), added.clone());
-            let _ = remote.commands.try_send(PeerCommand::Attach(added.id.clone(), sink));
+            let ways = Arc::clone(&self.ways);
+            let (track, sink) = RemoteTrack::new(id.clone(), added.clone(), preferred, ways);
+            remote.sinks.insert(added.id.clone(), sink.clone());
+            remote.command(PeerCommand::Attach(key(added), sink.clone()));
+            server.inspect(|server| server.command(PeerCommand::Attach(key(added), sink)));
             events.push(RoomEvent::TrackPublished(track));
         }
         self.show();
+        // A track that is muted, or gone, is not waited for.
+        self.check_switched();
         events.insert(0, RoomEvent::ParticipantUpdated(description));
         for event in events {
             if !self.tell(event).await {
@@ -429,10 +479,14 @@ impl Task {
     /// Somebody is gone.
     async fn remove(&mut self, id: &ParticipantId, reason: LeaveReason) -> GoOn {
         self.chat.forget(id);
-        if self.remotes.remove(id).is_none() {
-            return true;
+        let Some(remote) = self.remotes.remove(id) else { return true };
+        if let Some(server) = &self.server {
+            for track in remote.sinks.into_keys() {
+                server.command(PeerCommand::Detach(TrackKey { participant: id.clone(), track }));
+            }
         }
         self.show();
+        self.check_switched();
         self.tell(RoomEvent::ParticipantLeft(id.clone(), reason)).await
     }
 
@@ -463,8 +517,7 @@ impl Task {
             let private = line.to.is_some();
             let control = Control::Chat { id: line.id.clone(), text: line.text.clone(), private };
             let (sent, is_sent) = oneshot::channel();
-            let is_asked =
-                self.chat.may_wait() && remote.commands.try_send(PeerCommand::Control(control, sent)).is_ok();
+            let is_asked = self.chat.may_wait() && remote.command(PeerCommand::Control(control, sent));
             // A peer waits for nobody, so that its answer comes at once.
             if is_asked && is_sent.await.unwrap_or(false) {
                 reached.insert(id.clone());
@@ -481,7 +534,7 @@ impl Task {
     fn control(&self, to: &ParticipantId, control: Control) {
         if let Some(remote) = self.remotes.get(to) {
             let (sent, _) = oneshot::channel();
-            let _ = remote.commands.try_send(PeerCommand::Control(control, sent));
+            remote.command(PeerCommand::Control(control, sent));
         }
     }
 
@@ -494,8 +547,12 @@ impl Task {
 
     /// A message about a connection. Those of somebody unknown, who has just left, are passed over.
     fn pass_on(&self, from: &ParticipantId, connection: PeerConnectionId, message: PeerMessage) {
-        if let Some(remote) = self.remotes.get(from)
-            && remote.commands.try_send(PeerCommand::Message(connection, message)).is_err()
+        if from.is_server() {
+            return self.pass_to_server(connection, message);
+        }
+        // Messages of a connection that has ended here, or begins later, are about nothing.
+        if let Some(remote) = self.remotes.get(from).filter(|remote| remote.peer.is_some())
+            && !remote.command(PeerCommand::Message(connection, message))
         {
             tracing::warn!("a peer is too busy to hear of its connection");
         }
@@ -503,8 +560,9 @@ impl Task {
 
     fn command_all(&self, command: impl Fn() -> PeerCommand) {
         for remote in self.remotes.values() {
-            let _ = remote.commands.try_send(command());
+            remote.command(command());
         }
+        self.command_server(command());
     }
 
     /// Looks the servers up, for connections to come, and asks for others halfway through the lifetime of their credentials.
@@ -552,9 +610,18 @@ impl Task {
 
     /// Shows the room as it is now.
     fn show(&mut self) {
-        let (Some(local), Some(limits)) = (&self.local, &self.limits) else { return };
+        let (Some(local), Some(limits), Some(switching)) = (&self.local, &self.limits, &self.switching)
+        else {
+            return;
+        };
         let participants = self.remotes.values().map(|remote| remote.description.clone()).collect();
-        let state = RoomState { local: local.clone(), participants, limits: limits.clone() };
+        let state = RoomState {
+            local: local.clone(),
+            participants,
+            limits: limits.clone(),
+            topology: switching.topology(),
+            topology_reason: switching.reason(),
+        };
         match &self.state {
             Some(sender) => drop(sender.send_replace(state)),
             None => self.state = Some(watch::Sender::new(state)),

@@ -62,7 +62,7 @@ pub(crate) type Connect = Box<dyn Fn() -> BoxFuture<'static, io::Result<BoxedStr
 
 /// What a session reports.
 #[derive(Debug)]
-pub(crate) enum SessionEvent {
+pub enum SessionEvent {
     /// A session began that the server does not know from before: join.
     Begun(SignalLimits),
     /// The link is lost, and the session tries to get another.
@@ -76,8 +76,10 @@ pub(crate) enum SessionEvent {
 }
 
 /// A session with a server, held by a task of its own. Dropping this ends it, and leaves the room.
+///
+/// It is what [`Room`](crate::Room) is made on, for programs that have connections of their own kind.
 #[derive(Debug)]
-pub(crate) struct SignalSession {
+pub struct SignalSession {
     requests: mpsc::Sender<Request>,
     checks: Arc<Notify>,
     events: mpsc::Receiver<SessionEvent>,
@@ -91,9 +93,14 @@ struct Request {
 
 /// Sends messages of a session.
 #[derive(Clone, Debug)]
-pub(crate) struct SignalSender(mpsc::WeakSender<Request>);
+pub struct SignalSender(mpsc::WeakSender<Request>);
 
 impl SignalSession {
+    /// Begins a session with a server, whose certificate is checked by `tls`. Whether it succeeds is its first event.
+    pub fn open(server: &ServerUrl, token: Option<String>, tls: &Arc<ClientConfig>) -> Self {
+        Self::to(server, token, Arc::clone(tls), TRANSPORTS)
+    }
+
     /// Begins a session with a server, by one of these kinds of link. Whether it succeeds is its first event.
     pub(crate) fn to(
         server: &ServerUrl,
@@ -130,7 +137,7 @@ impl SignalSession {
     }
 
     /// What happened next. [`None`] once it is over.
-    pub(crate) async fn next(&mut self) -> Option<SessionEvent> {
+    pub async fn next(&mut self) -> Option<SessionEvent> {
         self.events.recv().await
     }
 
@@ -140,14 +147,14 @@ impl SignalSession {
     }
 
     /// For others to send messages by. It does not keep the session from ending.
-    pub(crate) fn sender(&self) -> SignalSender {
+    pub fn sender(&self) -> SignalSender {
         SignalSender(self.requests.downgrade())
     }
 }
 
 impl SignalSender {
     /// Sends a message, and waits for what becomes of it.
-    pub(crate) async fn request(&self, body: ClientMessage) -> Result<(), SignalError> {
+    pub async fn request(&self, body: ClientMessage) -> Result<(), SignalError> {
         let (done, answer) = oneshot::channel();
         let requests = self.0.upgrade().ok_or(SignalError::Over)?;
         requests.send(Request { body, done: Some(done) }).await.map_err(|_| SignalError::Over)?;

@@ -74,7 +74,12 @@ impl Drop for Running {
 async fn join(session: &mut SignalSession, name: &str) {
     let event = timeout(PATIENCE, session.next()).await.unwrap();
     assert!(matches!(event, Some(SessionEvent::Begun(_))), "{event:?}");
-    let join = ClientMessage::Join { room: RoomName::new("tea"), name: name.to_owned(), metadata: None };
+    let join = ClientMessage::Join {
+        room: RoomName::new("tea"),
+        name: name.to_owned(),
+        metadata: None,
+        direct: true,
+    };
     timeout(PATIENCE, session.sender().request(join)).await.unwrap().unwrap();
 }
 

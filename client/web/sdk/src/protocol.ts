@@ -114,7 +114,11 @@ name: string,
 /**
  * Text for the application's own use, opaque to the server.
  */
-metadata?: string, } | { "type": "leave" } | { "type": "offer", 
+metadata?: string, 
+/**
+ * Whether it can connect to the others directly, too; `true` when left out. Where somebody cannot, the server forwards.
+ */
+direct?: boolean, } | { "type": "leave" } | { "type": "offer", 
 /**
  * For whom.
  */
@@ -208,7 +212,7 @@ to?: ParticipantId,
  */
 text: string, } | { "type": "watch", 
 /**
- * Which tracks, and how.
+ * Which tracks, and how: at most 256. Those of nobody in the room are passed over.
  */
 watches: Array<TrackWatch>, } | { "type": "switched", 
 /**
@@ -226,7 +230,23 @@ state: PathState, } | { "type": "refreshIceServers" } | { "type": "kick",
 /**
  * Whom.
  */
-participant: ParticipantId, } | { "type": "closeRoom" };
+participant: ParticipantId, } | { "type": "setPermissions", 
+/**
+ * Whose.
+ */
+participant: ParticipantId, 
+/**
+ * All of them.
+ */
+permissions: Permissions, } | { "type": "muteTrack", 
+/**
+ * Whose.
+ */
+participant: ParticipantId, 
+/**
+ * Which of theirs.
+ */
+track: TrackId, } | { "type": "closeRoom" };
 
 /**
  * Ties a media section of a session description to a published track.
@@ -390,7 +410,7 @@ room: RoomDescription,
  */
 participant: ParticipantDescription, 
 /**
- * The others, longest present first. Whoever joins begins the connections: offer to each of these.
+ * The others, longest present first. In a mesh whoever joins begins the connections: offer to each of these.
  */
 participants: Array<ParticipantDescription>, 
 /**
@@ -611,7 +631,7 @@ export type Topology = "mesh" | "sfu";
 /**
  * Why media travels as it does.
  */
-export type TopologyReason = "configured" | "few" | "many" | "pathPoor" | "pathAbsent";
+export type TopologyReason = "configured" | "few" | "many" | "pathPoor" | "pathAbsent" | "serverOnly";
 
 /**
  * How a connection to the server begins.

@@ -1,5 +1,5 @@
 use crate::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId};
-use crate::message::{Topology, TrackDescription};
+use crate::message::{Permissions, Topology, TrackDescription};
 use serde::{Deserialize, Serialize};
 
 /// What a client asks of the server. Each is answered by an effect, or by `error` with its sequence number.
@@ -17,6 +17,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "typescript", ts(optional))]
         metadata: Option<String>,
+        /// Whether it can connect to the others directly, too; `true` when left out. Where somebody cannot, the server forwards.
+        #[serde(default = "yes")]
+        #[cfg_attr(feature = "typescript", ts(as = "Option<bool>", optional))]
+        direct: bool,
     },
     /// Leave the room. Answered by `left`.
     Leave,
@@ -104,7 +108,7 @@ pub enum ClientMessage {
     /// How the sender wants to have tracks that the server forwards. What is not named stays as it is; without a word, everything that the others
     /// publish is wanted, in full size.
     Watch {
-        /// Which tracks, and how.
+        /// Which tracks, and how: at most 256. Those of nobody in the room are passed over.
         watches: Vec<TrackWatch>,
     },
     /// All that comes to the sender comes by this topology now: what went by the one before may end.
@@ -126,8 +130,27 @@ pub enum ClientMessage {
         /// Whom.
         participant: ParticipantId,
     },
+    /// Set what a participant may do. Whoever may no longer publish has no tracks any more. Needs the `admin` permission, which nobody can take
+    /// from themselves.
+    SetPermissions {
+        /// Whose.
+        participant: ParticipantId,
+        /// All of them.
+        permissions: Permissions,
+    },
+    /// Mute a track of another participant, who may unmute it. Needs the `admin` permission.
+    MuteTrack {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which of theirs.
+        track: TrackId,
+    },
     /// Remove everybody and close the room. Needs the `admin` permission.
     CloseRoom,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Ties a media section of a session description to a published track.

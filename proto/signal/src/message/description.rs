@@ -33,7 +33,7 @@ pub enum Topology {
 }
 
 /// Why media travels as it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum TopologyReason {
@@ -47,6 +47,8 @@ pub enum TopologyReason {
     PathPoor,
     /// Two do not reach each other.
     PathAbsent,
+    /// Somebody is here who connects to the server alone: an encoder or a player, say.
+    ServerOnly,
 }
 
 /// How a connection to the server begins.

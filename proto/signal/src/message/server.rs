@@ -16,7 +16,7 @@ pub enum ServerMessage {
         room: RoomDescription,
         /// Yourself, as the others see you.
         participant: ParticipantDescription,
-        /// The others, longest present first. Whoever joins begins the connections: offer to each of these.
+        /// The others, longest present first. In a mesh whoever joins begins the connections: offer to each of these.
         participants: Vec<ParticipantDescription>,
         /// STUN and TURN servers to use for connections in this room, with credentials of your own.
         ice_servers: Vec<IceServer>,
@@ -33,7 +33,7 @@ pub enum ServerMessage {
         /// Why.
         reason: LeaveReason,
     },
-    /// Somebody came. It will offer a connection.
+    /// Somebody came. In a mesh it will offer a connection.
     ParticipantJoined {
         /// Who.
         participant: ParticipantDescription,
@@ -241,9 +241,8 @@ impl ServerMessage {
             Self::Speakers { speaking, .. } => {
                 speaking.iter().map(|speaker| speaker.as_str().len() + 8).sum()
             }
-            Self::ConnectionEnded { message, .. } => message.len(),
+            Self::ConnectionEnded { message, .. } | Self::Error { message, .. } => message.len(),
             Self::Chat { text, .. } => text.len(),
-            Self::Error { message, .. } => message.len(),
             // Empty while the message is kept; how many there are is the operator's choice, not a stranger's.
             Self::IceServers { .. }
             | Self::Left { .. }

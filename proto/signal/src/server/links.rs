@@ -1,12 +1,13 @@
 //! How links begin, what is heard on them, and how they end.
 
+use crate::held::HeldReports;
 use crate::id::LinkId;
 use crate::message::{
     ClientFrame, ClientMessage, CloseCode, ErrorCode, FrameError, Grants, Hello, LeaveReason, LinkState,
     PROTOCOL_VERSION, Resume, ServerFrame, ServerMessage,
 };
 use crate::rate::{RateLimit, Verdict};
-use crate::server::requests::Refusal;
+use crate::server::checks::Refusal;
 use crate::server::{Event, Output, SignalServer};
 use crate::session::{Attachment, Outbox, SessionKey, SignalSession};
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ impl SignalServer {
         }
         if let Some(key) = hello.resume.as_ref().and_then(|resume| self.find_resumable(resume)) {
             self.resume(key, link, now);
-            self.drop_slow_consumers();
+            self.finish(now);
             return;
         }
         match grants {
@@ -56,7 +57,7 @@ impl SignalServer {
         };
         if verdict == Verdict::Flooding {
             self.drop_session(key, CloseCode::Flood, "You sent far more than is allowed.");
-            self.drop_slow_consumers();
+            self.finish(now);
             return;
         }
         match frame {
@@ -89,7 +90,7 @@ impl SignalServer {
             }
         }
         self.acknowledge(key);
-        self.drop_slow_consumers();
+        self.finish(now);
     }
 
     /// A link is gone. Its session waits to be resumed.
@@ -98,7 +99,7 @@ impl SignalServer {
         if let Some(key) = self.links.remove(&link) {
             self.detach(key, now);
         }
-        self.drop_slow_consumers();
+        self.finish(now);
     }
 
     /// A link is gone, and its client said that it will not come back: the page was closed. Its session ends.
@@ -107,7 +108,7 @@ impl SignalServer {
         if let Some(key) = self.links.remove(&link) {
             self.end_session(key, LeaveReason::Left);
         }
-        self.drop_slow_consumers();
+        self.finish(now);
     }
 
     fn find_resumable(&mut self, resume: &Resume) -> Option<SessionKey> {
@@ -145,6 +146,7 @@ impl SignalServer {
         self.event(Event::Resumed { session: id, replayed: missed.len() });
         self.welcome(key, true);
         self.outputs.extend(missed.into_iter().map(|frame| Output::Send { link, frame }));
+        self.release_reports(key);
         self.set_link_state(key, LinkState::Connected);
     }
 
@@ -167,6 +169,7 @@ impl SignalServer {
             timer: now,
             place: None,
             outbox: Outbox::new(),
+            held: HeldReports::default(),
             rate: RateLimit::new(self.config.frame_rate_max, self.config.frame_burst_max, now),
             received: 0,
             acknowledged: 0,
@@ -224,7 +227,7 @@ impl SignalServer {
         session.received = seq;
         self.counters.messages_in += 1;
         let outcome = match verdict {
-            Verdict::Allowed => body.and_then(|message| self.handle_message(key, message)),
+            Verdict::Allowed => body.and_then(|message| self.handle_message(key, message, now)),
             Verdict::Limited | Verdict::Flooding => Err(Refusal::new(
                 ErrorCode::RateLimited,
                 format!(
@@ -243,6 +246,8 @@ impl SignalServer {
         let Some(session) = self.sessions.get_mut(&key) else { return };
         if session.outbox.acknowledge(ack).is_err() {
             self.reject(key, ErrorCode::InvalidArgument, format!("ack {ack} is of a message never sent"));
+        } else {
+            self.release_reports(key);
         }
     }
 

@@ -1,41 +1,43 @@
 //! What each message of a client does.
 
-use crate::id::{ChatId, ParticipantId, PeerConnectionId, RoomName, TrackId, is_valid_client_id};
+use crate::id::{ChatId, ParticipantId, RoomName};
+use crate::media::MediaAction;
 use crate::message::{
-    ClientMessage, ErrorCode, LeaveReason, LinkState, MidTrack, ParticipantDescription, RoomDescription,
-    ServerMessage, Topology, TopologyReason, TrackDescription,
+    ClientMessage, ErrorCode, IceCandidate, LeaveReason, LinkState, ParticipantDescription, RoomDescription,
+    ServerMessage, TrackDescription,
 };
 use crate::room::{Participant, Room};
+use crate::server::checks::{
+    Refusal, check_client_id, check_description, check_is_no_server, check_len, check_name, not_joined,
+    unknown_participant, unknown_track,
+};
 use crate::server::{Event, SignalServer};
 use crate::session::{Place, SessionKey};
-
-/// Why a message has no effect.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) code: ErrorCode,
-    /// What happened, why, and what to do, in English.
-    pub(super) message: String,
-}
-
-impl Refusal {
-    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-}
+use crate::topology::RoomTopology;
+use std::time::Instant;
 
 /// What a `join` asks for.
 struct JoinRequest {
     room: RoomName,
     name: String,
     metadata: Option<String>,
+    direct: bool,
 }
 
 impl SignalServer {
     /// Does what `message` asks, or says why not.
-    pub(super) fn handle_message(&mut self, key: SessionKey, message: ClientMessage) -> Result<(), Refusal> {
+    pub(super) fn handle_message(
+        &mut self,
+        key: SessionKey,
+        message: ClientMessage,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if may_command_media(&message) {
+            self.check_media_waiting()?;
+        }
         match message {
-            ClientMessage::Join { room, name, metadata } => {
-                self.join(key, JoinRequest { room, name, metadata })
+            ClientMessage::Join { room, name, metadata, direct } => {
+                self.join(key, JoinRequest { room, name, metadata, direct }, now)
             }
             ClientMessage::Leave => {
                 self.joined(key)?;
@@ -44,18 +46,29 @@ impl SignalServer {
             }
             ClientMessage::Offer { to, connection, sdp, tracks } => {
                 check_description(&connection, &tracks)?;
+                if to.is_server() {
+                    return self.pass_on_to_media(key, MediaAction::Offer { connection, sdp, tracks });
+                }
                 self.pass_on(key, &to, |from| ServerMessage::Offer { from, connection, sdp, tracks })
             }
             ClientMessage::Answer { to, connection, sdp, tracks } => {
                 check_description(&connection, &tracks)?;
+                check_is_no_server(&to)?;
                 self.pass_on(key, &to, |from| ServerMessage::Answer { from, connection, sdp, tracks })
             }
             ClientMessage::Candidate { to, connection, candidate } => {
                 check_client_id(connection.as_str(), "connection")?;
+                if to.is_server() {
+                    return self.pass_on_to_media(key, MediaAction::Candidate { connection, candidate });
+                }
                 self.pass_on(key, &to, |from| ServerMessage::Candidate { from, connection, candidate })
             }
             ClientMessage::EndOfCandidates { to, connection, username_fragment } => {
                 check_client_id(connection.as_str(), "connection")?;
+                if to.is_server() {
+                    let candidate = no_more(username_fragment);
+                    return self.pass_on_to_media(key, MediaAction::Candidate { connection, candidate });
+                }
                 self.pass_on(key, &to, |from| ServerMessage::EndOfCandidates {
                     from,
                     connection,
@@ -76,20 +89,21 @@ impl SignalServer {
                 self.send(key, ServerMessage::IceServers { participant, ice_servers: Vec::new() });
                 Ok(())
             }
-            ClientMessage::Watch { .. }
-            | ClientMessage::Switched { .. }
-            | ClientMessage::ReportPath { .. } => {
-                self.joined(key)?;
-                Ok(())
+            ClientMessage::Watch { watches } => self.watch(key, watches),
+            ClientMessage::Switched { topology } => self.switched(key, topology),
+            ClientMessage::ReportPath { to, state } => self.report_path(key, &to, state),
+            ClientMessage::Kick { participant } => self.kick_by(key, &participant),
+            ClientMessage::SetPermissions { participant, permissions } => {
+                self.set_permissions_by(key, participant, permissions)
             }
-            ClientMessage::Kick { participant } => self.kick(key, &participant),
-            ClientMessage::CloseRoom => self.close_room(key),
+            ClientMessage::MuteTrack { participant, track } => self.mute_track_by(key, participant, &track),
+            ClientMessage::CloseRoom => self.close_room_by(key),
         }
     }
 
-    fn join(&mut self, key: SessionKey, request: JoinRequest) -> Result<(), Refusal> {
+    fn join(&mut self, key: SessionKey, request: JoinRequest, now: Instant) -> Result<(), Refusal> {
         let participant = self.admit(key, &request)?;
-        let JoinRequest { room: name, .. } = request;
+        let JoinRequest { room: name, direct, .. } = request;
         if let Some(identity) = &participant.identity
             && let Some((_, other)) = self.rooms.get(&name).and_then(|room| room.find_identity(identity))
         {
@@ -98,25 +112,35 @@ impl SignalServer {
         self.check_space(&name)?;
 
         if !self.rooms.contains_key(&name) {
-            self.rooms.insert(name.clone(), Room::new(self.config.open));
+            let topology = RoomTopology::new(self.config.effective_topology());
+            self.rooms.insert(name.clone(), Room::new(self.config.open, topology));
             self.event(Event::RoomOpened { room: name.clone() });
         }
+        self.prepare_for_one_more(&name, direct, now);
         let Some(room) = self.rooms.get_mut(&name) else { return Ok(()) };
+        let (topology, topology_reason) = room.topology.current();
         let others = room.descriptions();
-        let participant = room.enter(key, participant);
+        let participant = room.enter(key, participant, direct);
         let id = participant.id.clone();
         if let Some(session) = self.sessions.get_mut(&key) {
             session.place = Some(Place { room: name.clone(), participant: id.clone() });
         }
         self.counters.joins += 1;
-        self.event(Event::Joined { room: name.clone(), participant: id.clone() });
+        self.event(Event::Joined {
+            room: name.clone(),
+            participant: id.clone(),
+            identity: participant.identity.clone(),
+            name: participant.name.clone(),
+        });
+        let permissions = participant.permissions;
+        self.tell_media(&name, &id, || MediaAction::Enter { permissions });
 
         let joined = ServerMessage::Joined {
             room: RoomDescription {
                 name: name.clone(),
-                topology: Topology::Mesh,
-                topology_reason: TopologyReason::Configured,
-                forwarding: None,
+                topology,
+                topology_reason,
+                forwarding: self.config.offered_forwarding(),
                 participants_max: self.config.participants_per_room_max,
             },
             participant: participant.clone(),
@@ -283,30 +307,8 @@ impl SignalServer {
         Ok(())
     }
 
-    fn kick(&mut self, key: SessionKey, participant: &ParticipantId) -> Result<(), Refusal> {
-        let place = self.admin(key)?;
-        let target = self.member(&place, participant)?.session;
-        if target == key {
-            return Err(Refusal::new(
-                ErrorCode::InvalidArgument,
-                "You cannot remove yourself. Leave instead.",
-            ));
-        }
-        self.remove(target, LeaveReason::Kicked);
-        Ok(())
-    }
-
-    fn close_room(&mut self, key: SessionKey) -> Result<(), Refusal> {
-        let place = self.admin(key)?;
-        let members = self.rooms.get(&place.room).map(|room| room.sessions(None)).unwrap_or_default();
-        for member in members {
-            self.remove(member, LeaveReason::RoomClosed);
-        }
-        Ok(())
-    }
-
     /// Takes a participant out of its room and tells everybody, itself included.
-    fn remove(&mut self, key: SessionKey, reason: LeaveReason) {
+    pub(super) fn remove(&mut self, key: SessionKey, reason: LeaveReason) {
         self.send(key, ServerMessage::Left { reason });
         self.leave_room(key, reason);
     }
@@ -318,84 +320,45 @@ impl SignalServer {
         change: impl FnOnce(&mut Participant) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let place = self.joined(key)?;
-        let Some(me) =
-            self.rooms.get_mut(&place.room).and_then(|room| room.participant_mut(&place.participant))
-        else {
-            return Err(not_joined());
-        };
-        change(me)?;
-        let description = me.description.clone();
-        self.announce(&place.room, description);
-        Ok(())
+        self.change(&place, change)
     }
 
-    fn joined(&self, key: SessionKey) -> Result<Place, Refusal> {
+    pub(super) fn joined(&self, key: SessionKey) -> Result<Place, Refusal> {
         self.place_of(key).ok_or_else(not_joined)
     }
 
-    fn admin(&self, key: SessionKey) -> Result<Place, Refusal> {
-        let place = self.joined(key)?;
-        if self.member(&place, &place.participant)?.description.permissions.admin {
-            Ok(place)
-        } else {
-            Err(Refusal::new(ErrorCode::PermissionDenied, "Only an admin of the room may do that."))
-        }
-    }
-
-    fn member(&self, place: &Place, id: &ParticipantId) -> Result<&Participant, Refusal> {
-        self.rooms.get(&place.room).and_then(|room| room.participant(id)).ok_or_else(|| {
-            Refusal::new(
-                ErrorCode::UnknownParticipant,
-                "No such participant is in the room; perhaps it just left.",
-            )
-        })
+    pub(super) fn member(&self, place: &Place, id: &ParticipantId) -> Result<&Participant, Refusal> {
+        self.rooms.get(&place.room).and_then(|room| room.participant(id)).ok_or_else(unknown_participant)
     }
 }
 
-fn not_joined() -> Refusal {
-    Refusal::new(ErrorCode::NotJoined, "You are in no room. Join one first.")
-}
-
-fn unknown_track(track: &TrackId) -> Refusal {
-    let clipped: String = track.as_str().chars().take(crate::id::CLIENT_ID_LEN_MAX).collect();
-    Refusal::new(ErrorCode::UnknownTrack, format!("You publish no track {clipped:?}."))
-}
-
-fn check_description(connection: &PeerConnectionId, tracks: &[MidTrack]) -> Result<(), Refusal> {
-    check_client_id(connection.as_str(), "connection")?;
-    for track in tracks {
-        check_client_id(&track.mid, "tracks[].mid")?;
-        check_client_id(track.track.as_str(), "tracks[].track")?;
+/// Whether a message may end in a command for the media plane.
+fn may_command_media(message: &ClientMessage) -> bool {
+    match message {
+        ClientMessage::Offer { to, .. }
+        | ClientMessage::Candidate { to, .. }
+        | ClientMessage::EndOfCandidates { to, .. } => to.is_server(),
+        ClientMessage::Join { .. }
+        | ClientMessage::Publish { .. }
+        | ClientMessage::Unpublish { .. }
+        | ClientMessage::Mute { .. }
+        | ClientMessage::Watch { .. }
+        | ClientMessage::SetPermissions { .. }
+        | ClientMessage::MuteTrack { .. } => true,
+        // Those who leave entered before: of these commands there are no more than of those.
+        ClientMessage::Leave
+        | ClientMessage::Kick { .. }
+        | ClientMessage::CloseRoom
+        | ClientMessage::Answer { .. }
+        | ClientMessage::Update { .. }
+        | ClientMessage::Chat { .. }
+        | ClientMessage::Switched { .. }
+        | ClientMessage::ReportPath { .. }
+        | ClientMessage::RefreshIceServers => false,
     }
-    Ok(())
 }
 
-fn check_client_id(id: &str, field: &str) -> Result<(), Refusal> {
-    if is_valid_client_id(id) {
-        return Ok(());
-    }
-    let text =
-        format!("`{field}` must have 1 to {} bytes and no control characters.", crate::id::CLIENT_ID_LEN_MAX);
-    Err(Refusal::new(ErrorCode::InvalidArgument, text))
-}
-
-fn check_name(name: &str, len_max: u32) -> Result<(), Refusal> {
-    check_len(Some(name), "name", len_max)?;
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err(Refusal::new(
-            ErrorCode::InvalidArgument,
-            "`name` must have at least one visible character and no control characters.",
-        ));
-    }
-    Ok(())
-}
-
-fn check_len(text: Option<&str>, field: &str, len_max: u32) -> Result<(), Refusal> {
-    if text.is_none_or(|text| text.len() <= len_max as usize) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        ErrorCode::InvalidArgument,
-        format!("`{field}` is longer than {len_max} bytes, which is the limit. Shorten it."),
-    ))
+/// The end of candidates in the form of a candidate, as browsers have it (W3C webrtc-pc §4.8.1.1: an empty one).
+fn no_more(username_fragment: Option<String>) -> IceCandidate {
+    IceCandidate { candidate: String::new(), sdp_mid: None, sdp_m_line_index: None, username_fragment }
 }

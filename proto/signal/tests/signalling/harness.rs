@@ -1,9 +1,11 @@
 //! A server with clients that follow the protocol: they number, acknowledge, resume and pass over duplicates.
 
 use moim_signal::id::{LinkId, ParticipantId, RoomName};
+use moim_signal::media::{MediaAction, MediaCommand, MediaReport};
 use moim_signal::message::{
-    ClientFrame, ClientMessage, CloseCode, ErrorCode, FrameError, Grants, Hello, LeaveReason,
-    PROTOCOL_VERSION, ParticipantDescription, Permissions, Resume, ServerFrame, ServerMessage,
+    ClientFrame, ClientMessage, CloseCode, ErrorCode, Forwarding, FrameError, Grants, Hello, LeaveReason,
+    PROTOCOL_VERSION, ParticipantDescription, Permissions, Resume, ServerFrame, ServerMessage, Topology,
+    TopologyReason,
 };
 use moim_signal::{Config, Output, SignalServer};
 use std::collections::BTreeMap;
@@ -14,6 +16,8 @@ pub(crate) struct World {
     pub(crate) server: SignalServer,
     pub(crate) now: Instant,
     pub(crate) clients: Vec<Client>,
+    /// What the media plane was told, for the test to look at.
+    pub(crate) media: Vec<MediaCommand>,
     next_link: u64,
     links: BTreeMap<LinkId, usize>,
 }
@@ -33,6 +37,19 @@ pub(crate) struct Client {
     unacknowledged: Vec<(u32, ClientMessage)>,
 }
 
+/// What a client was told of the topology of its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Changed(Topology, TopologyReason),
+    Settled(Topology),
+}
+
+/// A server that forwards media where it has to.
+pub(crate) fn forwarding_config() -> Config {
+    let forwarding = Some(Forwarding { audio_sections: 3, video_sections: 4 });
+    Config { forwarding, participants_per_room_max: 100, ..Config::default() }
+}
+
 /// What an open server gives everybody.
 pub(crate) fn open_grants() -> Grants {
     Grants {
@@ -49,6 +66,7 @@ impl World {
             server: SignalServer::new(config, [7; 32]),
             now: Instant::now(),
             clients: Vec::new(),
+            media: Vec::new(),
             next_link: 0,
             links: BTreeMap::new(),
         }
@@ -155,7 +173,8 @@ impl World {
                         self.clients[client].link = None;
                     }
                 }
-                Output::Media(_) | Output::Event(_) => {}
+                Output::Media(command) => self.media.push(command),
+                Output::Event(_) => {}
             }
         }
     }
@@ -167,6 +186,18 @@ impl World {
             let ack = self.clients[client].ack;
             self.server.handle_frame(link, Ok(ClientFrame::Message { seq, ack, body }), self.now);
         }
+    }
+
+    /// What the media plane was told since the last call: of whom, and what.
+    pub(crate) fn take_media(&mut self) -> Vec<(ParticipantId, MediaAction)> {
+        self.media.drain(..).map(|command| (command.participant, command.action)).collect()
+    }
+
+    /// The media plane reports something to a participant, or to all of a room.
+    pub(crate) fn report(&mut self, room: &str, participant: Option<ParticipantId>, message: ServerMessage) {
+        let report = MediaReport { room: RoomName::new(room), participant, message };
+        self.server.handle_media_report(report, self.now);
+        self.settle();
     }
 
     pub(crate) fn id(&self, client: usize) -> ParticipantId {
@@ -254,6 +285,17 @@ impl Client {
             .collect()
     }
 
+    /// What it was told of topologies, in order, what it found when it joined included.
+    pub(crate) fn topologies(&self) -> Vec<Told> {
+        let told = |message: &ServerMessage| match message {
+            ServerMessage::Joined { room, .. } => Some(Told::Changed(room.topology, room.topology_reason)),
+            ServerMessage::Topology { topology, reason } => Some(Told::Changed(*topology, *reason)),
+            ServerMessage::TopologySettled { topology } => Some(Told::Settled(*topology)),
+            _ => None,
+        };
+        self.inbox.iter().filter_map(told).collect()
+    }
+
     /// Chat texts in the order received.
     pub(crate) fn chats(&self) -> Vec<&str> {
         self.inbox
@@ -276,7 +318,7 @@ impl Client {
 }
 
 pub(crate) fn join(room: &str, name: &str) -> ClientMessage {
-    ClientMessage::Join { room: RoomName::new(room), name: name.to_owned(), metadata: None }
+    ClientMessage::Join { room: RoomName::new(room), name: name.to_owned(), metadata: None, direct: true }
 }
 
 pub(crate) fn chat(id: &str, text: &str) -> ClientMessage {

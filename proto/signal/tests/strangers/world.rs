@@ -4,9 +4,11 @@
 //! as correct as the server's own: a link says `hello` once, and nothing is heard on it after its end.
 
 use moim_signal::id::{ChatId, LinkId, ParticipantId, PeerConnectionId, RoomName, SessionSecret, TrackId};
+use moim_signal::media::{MediaAction, MediaCommand, MediaReport};
 use moim_signal::message::{
-    ClientFrame, ClientMessage, CloseCode, ErrorCode, FrameError, Grants, Hello, PROTOCOL_VERSION,
-    Permissions, Resume, ServerFrame, ServerMessage, TrackDescription, TrackKind, TrackSource,
+    ClientFrame, ClientMessage, CloseCode, ConnectionEndReason, ErrorCode, Forwarding, FrameError, Grants,
+    Hello, PROTOCOL_VERSION, PathState, Permissions, Resume, ServerFrame, ServerMessage, Topology,
+    TrackDescription, TrackKind, TrackSource, TrackWatch,
 };
 use moim_signal::{Config, Output, SignalServer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +68,8 @@ struct World {
     offered: Vec<Resume>,
     /// Everybody who ever was in a room.
     participants: Vec<ParticipantId>,
+    /// Who is there by what the media plane was told.
+    entered: BTreeSet<ParticipantId>,
     drained: bool,
 }
 
@@ -80,6 +84,8 @@ struct Link {
     received: Option<u32>,
     /// Who is in the room, by what came over this link alone; [`None`] outside of rooms.
     others: Option<BTreeSet<ParticipantId>>,
+    /// How media travels in the room, by what came over this link alone.
+    topology: Option<Topology>,
 }
 
 impl World {
@@ -87,6 +93,7 @@ impl World {
     fn new() -> Self {
         // Small limits, so that short scripts reach them.
         let config = Config {
+            forwarding: Some(Forwarding { audio_sections: 1, video_sections: 1 }),
             participants_per_room_max: 3,
             rooms_max: 2,
             sessions_max: 6,
@@ -105,12 +112,13 @@ impl World {
             links: BTreeMap::new(),
             offered: Vec::new(),
             participants: Vec::new(),
+            entered: BTreeSet::new(),
             drained: false,
         }
     }
 
     fn act(&mut self, action: u8, script: &mut Script<'_>) {
-        match action % 16 {
+        match action % 17 {
             0 => self.open_link(None, script),
             1 => self.resume(script),
             2 => self.lose_link(script),
@@ -119,7 +127,8 @@ impl World {
             11 => self.send(script, |link, script| ClientFrame::Ping { ack: link.some_ack(script) }),
             12 => self.send_bad_frame(script),
             13 => self.send(script, |_, _| ClientFrame::Hello(hello(None))),
-            14 => self.pass(Duration::from_millis(script.below(256) as u64 * 200)),
+            14 => self.report(script),
+            15 => self.pass(Duration::from_millis(script.below(256) as u64 * 200)),
             _ => self.drain(script),
         }
     }
@@ -143,6 +152,26 @@ impl World {
             resume.secret = SessionSecret::new("guessed");
         }
         self.open_link(Some(resume), script);
+    }
+
+    /// The media plane says something to somebody, who may have left long ago, or to a room, which may never have been.
+    fn report(&mut self, script: &mut Script<'_>) {
+        let connection = PeerConnectionId::new(["c", "d"][script.below(2)]);
+        let message = match script.below(6) {
+            0 => ServerMessage::Speakers { dominant: None, speaking: vec![] },
+            1 => ServerMessage::SectionsWanted { connection, audio: 2, video: 2 },
+            2 => ServerMessage::EncodingsWanted { connection, track: TrackId::new("a"), encodings: vec![] },
+            3 => ServerMessage::ConnectionEnded {
+                connection,
+                reason: ConnectionEndReason::Failed,
+                message: String::new(),
+            },
+            _ => ServerMessage::Sections { connection, sections: vec![] },
+        };
+        let participant = (script.below(3) != 0).then(|| self.some_participant(script));
+        let room = RoomName::new(["tea", "coffee", "nowhere"][script.below(3)]);
+        self.server.handle_media_report(MediaReport { room, participant, message }, self.now);
+        self.settle();
     }
 
     fn lose_link(&mut self, script: &mut Script<'_>) {
@@ -220,7 +249,25 @@ impl World {
                 Output::Close { link } => {
                     assert!(self.links.remove(&link).is_some(), "a link is closed that is not open");
                 }
-                Output::Media(_) | Output::Event(_) => {}
+                Output::Media(command) => self.take_in(command),
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    /// What the media plane is told is of those who have entered and not left.
+    fn take_in(&mut self, MediaCommand { participant, action, .. }: MediaCommand) {
+        match action {
+            MediaAction::Enter { .. } => assert!(self.entered.insert(participant), "somebody enters twice"),
+            MediaAction::Leave => {
+                assert!(self.entered.remove(&participant), "somebody leaves who is not there");
+            }
+            MediaAction::Permit { .. }
+            | MediaAction::Publish { .. }
+            | MediaAction::Offer { .. }
+            | MediaAction::Candidate { .. }
+            | MediaAction::Watch { .. } => {
+                assert!(self.entered.contains(&participant), "a command of somebody who is not there");
             }
         }
     }
@@ -252,6 +299,7 @@ impl World {
         assert!(server.rooms_len() <= config.rooms_max);
         assert!(server.participants_len() <= server.rooms_len() * config.participants_per_room_max as usize);
         assert!(server.participants_len() <= server.sessions_len());
+        assert_eq!(server.participants_len(), self.entered.len(), "the media plane knows who is there");
         // A session without a timer would stay for ever.
         assert!(server.sessions_len() == 0 || server.poll_timeout().is_some());
         assert!(!server.is_drained() || server.rooms_len() == 0);
@@ -283,10 +331,10 @@ impl World {
         let connection = PeerConnectionId::new("c");
         let text = "x".repeat(script.below(256) * 8);
         let track = TrackId::new(["a", "b", "c", ""][script.below(4)]);
-        match script.below(16) {
+        match script.below(22) {
             0..=3 => {
                 let room = RoomName::new(["tea", "coffee", "water", "not a name"][script.below(4)]);
-                ClientMessage::Join { room, name: text, metadata: None }
+                ClientMessage::Join { room, name: text, metadata: None, direct: script.below(4) != 1 }
             }
             4 => ClientMessage::Leave,
             5 => ClientMessage::Offer {
@@ -310,6 +358,35 @@ impl World {
             11 => ClientMessage::Kick { participant: self.some_participant(script) },
             12 => ClientMessage::CloseRoom,
             13 => ClientMessage::RefreshIceServers,
+            16 => {
+                let topology = [Topology::Mesh, Topology::Sfu][script.below(2)];
+                ClientMessage::Switched { topology }
+            }
+            17 => {
+                let state = [PathState::Good, PathState::Poor, PathState::Absent][script.below(3)];
+                ClientMessage::ReportPath { to: self.some_participant(script), state }
+            }
+            18 => {
+                let watch = TrackWatch {
+                    participant: self.some_participant(script),
+                    track,
+                    wanted: true,
+                    paused: false,
+                    width: None,
+                    height: None,
+                    priority: 0,
+                };
+                ClientMessage::Watch { watches: vec![watch; script.below(300)] }
+            }
+            19 => ClientMessage::SetPermissions {
+                participant: self.some_participant(script),
+                permissions: permissions(script.byte().unwrap_or(0)),
+            },
+            20 => ClientMessage::MuteTrack { participant: self.some_participant(script), track },
+            21 => {
+                let to = ParticipantId::new(ParticipantId::SERVER);
+                ClientMessage::Offer { to, connection, sdp: text, tracks: vec![] }
+            }
             14 => ClientMessage::Chat { id: ChatId::new("1"), to: Some(self.some_participant(script)), text },
             _ => ClientMessage::Chat { id: ChatId::new("2"), to: None, text },
         }
@@ -334,13 +411,19 @@ impl Link {
     /// Keeps account of who is in the room; whoever is new there is returned. What others say can come only from them.
     fn note(&mut self, message: &ServerMessage) -> Vec<ParticipantId> {
         match message {
-            ServerMessage::Joined { participant, participants, .. } => {
+            ServerMessage::Joined { room, participant, participants, .. } => {
+                self.topology = Some(room.topology);
                 let all: Vec<_> =
                     participants.iter().chain([participant]).map(|one| one.id.clone()).collect();
                 self.others = Some(all.iter().cloned().collect());
                 return all;
             }
-            ServerMessage::Left { .. } => self.others = None,
+            ServerMessage::Left { .. } => (self.others, self.topology) = (None, None),
+            ServerMessage::Topology { topology, .. } => self.topology = Some(*topology),
+            ServerMessage::TopologySettled { topology } => {
+                // A link that resumed a session in a room has not seen what it began with.
+                assert!(self.topology.is_none_or(|told| told == *topology), "another one has settled");
+            }
             ServerMessage::ParticipantJoined { participant } => {
                 if let Some(others) = &mut self.others {
                     assert!(others.insert(participant.id.clone()), "somebody joined twice");
@@ -359,8 +442,6 @@ impl Link {
             | ServerMessage::Chat { from, .. } => self.check_member(from),
             ServerMessage::Error { .. }
             | ServerMessage::IceServers { .. }
-            | ServerMessage::Topology { .. }
-            | ServerMessage::TopologySettled { .. }
             | ServerMessage::Sections { .. }
             | ServerMessage::SectionsWanted { .. }
             | ServerMessage::EncodingsWanted { .. }
@@ -390,11 +471,15 @@ fn grants(script: &mut Script<'_>) -> Result<Grants, CloseCode> {
         return Err(CloseCode::TokenInvalid);
     }
     let bit = |number: u8| byte & (1 << number) != 0;
-    let permissions = Permissions { publish: !bit(0), subscribe: !bit(1), data: !bit(2), admin: bit(3) };
     Ok(Grants {
         room: bit(4).then(|| RoomName::new("tea")),
         identity: bit(5).then(|| "anna".to_owned()),
         name: bit(6).then(|| "Anna".to_owned()),
-        permissions,
+        permissions: permissions(byte),
     })
+}
+
+fn permissions(byte: u8) -> Permissions {
+    let bit = |number: u8| byte & (1 << number) != 0;
+    Permissions { publish: !bit(0), subscribe: !bit(1), data: !bit(2), admin: bit(3) }
 }

@@ -47,7 +47,8 @@ fn ice() -> IceServers {
 
 fn started(config: Config) -> HubHandle {
     let limits = HubLimits { unread_max: Duration::from_secs(30), sessions_per_address_max: 2 };
-    let (hub, handle) = Hub::new(config, [7; 32], limits, ice());
+    let (hub, handle) =
+        Hub::new(config, [7; 32], limits, HubParts { ice: ice(), media: None, webhooks: None });
     tokio::spawn(hub.run());
     handle
 }
@@ -108,8 +109,12 @@ async fn what_waits_for_a_link_is_bounded_whatever_is_acknowledged() {
 /// A link whose participant is in a room; the welcome and the `joined` were read.
 async fn joined(hub: &HubHandle) -> Link {
     let mut link = open(hub, None, Ok(grants())).await.unwrap();
-    let join =
-        ClientMessage::Join { room: RoomName::new("tea"), name: "Somebody".to_owned(), metadata: None };
+    let join = ClientMessage::Join {
+        room: RoomName::new("tea"),
+        name: "Somebody".to_owned(),
+        metadata: None,
+        direct: true,
+    };
     link.handle(Ok(ClientFrame::Message { seq: 1, ack: 0, body: join })).await.unwrap();
     assert!(matches!(message(&mut link).await, ServerMessage::Joined { .. }));
     link

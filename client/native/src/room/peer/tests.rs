@@ -1,7 +1,8 @@
-use super::{ATTEMPTS_MAX, Control, Peer, PeerMessage, PeerOptions, PeerReport, reports};
+use super::{ATTEMPTS_MAX, Peer, PeerMessage, PeerOptions, PeerReport, reports};
 use crate::connection::IceServers;
 use crate::room::attempt::Attempt;
 use crate::room::attempt::tests::{attempt, description, settings};
+use crate::room::control::Control;
 use crate::signal::{SessionOptions, SignalSession, TRANSPORTS};
 use moim_peer::PeerConnectionState;
 use moim_signal::id::{ParticipantId, PeerConnectionId};
@@ -22,6 +23,8 @@ fn waiting_peer() -> Peer {
         remote: ParticipantId::new("anna"),
         is_polite: true,
         begins: false,
+        forwarding: None,
+        is_sending: true,
         settings: Arc::new(settings()),
         signal: session.sender(),
         media: watch::channel(Vec::new()).1,

@@ -1,4 +1,6 @@
-use super::{Joined, Task, TaskOptions};
+mod forwarding;
+
+use super::{Command, Joined, Task, TaskOptions};
 use crate::connection::NetworkOptions;
 use crate::error::{Error, JoinStep, SignalError};
 use crate::room::{ConnectionSettings, RoomEvent};
@@ -10,8 +12,11 @@ use moim_wire::Bitrate;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// A room that joins by a session, and what is to be kept for it to go on.
-fn join(session: SignalSession) -> (oneshot::Receiver<Joined>, impl Sized) {
+/// What is to be kept for a room to go on.
+type Kept = (mpsc::Sender<Command>, mpsc::Receiver<RoomEvent>);
+
+/// A room that joins by a session.
+fn join(session: SignalSession) -> (oneshot::Receiver<Joined>, Kept) {
     let tls = Arc::new(Trust::Anybody.client_config().unwrap());
     let settings = ConnectionSettings {
         network: NetworkOptions { has_loopback: true, has_tcp: false, tls },
@@ -21,7 +26,7 @@ fn join(session: SignalSession) -> (oneshot::Receiver<Joined>, impl Sized) {
         bitrate_max: Bitrate::from_kbps(500),
     };
     let (commands, inbox) = mpsc::channel(1);
-    let (events, heard) = mpsc::channel::<RoomEvent>(1);
+    let (events, heard) = mpsc::channel(64);
     let (ready, joined) = oneshot::channel();
     Task::spawn(TaskOptions {
         room: RoomName::new("tea"),

@@ -4,13 +4,13 @@ use moim_wire::Bitrate;
 
 /// Width and height of a picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) width: u16,
-    pub(super) height: u16,
+pub(crate) struct Size {
+    pub(crate) width: u16,
+    pub(crate) height: u16,
 }
 
 /// Reads `640x360`.
-pub(super) fn parse_size(text: &str) -> Result<Size, String> {
+pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
     let sides = text
         .split_once(['x', 'X'])
         .and_then(|(width, height)| Some(Size { width: width.parse().ok()?, height: height.parse().ok()? }));
@@ -18,7 +18,7 @@ pub(super) fn parse_size(text: &str) -> Result<Size, String> {
 }
 
 /// Reads bits a second: `800000`, `800k` or `0.8M`.
-pub(super) fn parse_bitrate(text: &str) -> Result<Bitrate, String> {
+pub(crate) fn parse_bitrate(text: &str) -> Result<Bitrate, String> {
     let (digits, unit) = match text.strip_suffix(['k', 'K', 'M', 'm']) {
         Some(digits) if text.ends_with(['k', 'K']) => (digits, 1_000),
         Some(digits) => (digits, 1_000_000),
@@ -31,7 +31,7 @@ pub(super) fn parse_bitrate(text: &str) -> Result<Bitrate, String> {
 }
 
 /// Reads bytes: `500000`, `500M` or `8G`, which are powers of 1,024 as disks are measured by systems.
-pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let units = [("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1_u64 << 40)];
     let found = units.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
     let (digits, unit) = found.unwrap_or((text, 1));

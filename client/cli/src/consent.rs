@@ -1,4 +1,4 @@
-//! Which targets may be flooded.
+//! Which targets may be flooded, and which may be put under load.
 
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -7,23 +7,29 @@ use std::net::IpAddr;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// A network that was named as one's own is not a private one.
-    NotPrivate(IpNet),
+    Public(IpNet),
     /// The target is neither on this machine nor in a network that was named.
-    NotOwned(IpAddr),
+    Foreign(IpAddr),
+    /// The target is neither on this machine nor in a private network, and nobody says that they operate it.
+    OperatedByOthers(IpAddr),
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotPrivate(network) => {
+            Self::Public(network) => {
                 write!(
                     f,
                     "{network} is not a private network: nobody can own it so much that flooding it harms nobody else"
                 )
             }
-            Self::NotOwned(ip) => write!(
+            Self::Foreign(ip) => write!(
                 f,
                 "floods go to this machine (loopback) or to a private network of your own that --i-own names; {ip} is neither"
+            ),
+            Self::OperatedByOthers(ip) => write!(
+                f,
+                "load goes to this machine (loopback) or to a private network; {ip} is neither. If the server, and the network to it, are yours, say so by --i-operate-this-server"
             ),
         }
     }
@@ -32,13 +38,23 @@ impl std::fmt::Display for Refusal {
 /// Whether `target` may be flooded by somebody who says that `owned` are theirs.
 pub(crate) fn may_flood(target: IpAddr, owned: &[IpNet]) -> Result<(), Refusal> {
     if let Some(network) = owned.iter().find(|network| !is_private(network)) {
-        return Err(Refusal::NotPrivate(*network));
+        return Err(Refusal::Public(*network));
     }
     let target = target.to_canonical();
     if target.is_loopback() || owned.iter().any(|network| network.contains(&target)) {
         Ok(())
     } else {
-        Err(Refusal::NotOwned(target))
+        Err(Refusal::Foreign(target))
+    }
+}
+
+/// Whether `target` may be put under load: by whoever says that they operate it, and else only where nobody but its owner is harmed.
+pub(crate) fn may_load(target: IpAddr, is_operated: bool) -> Result<(), Refusal> {
+    let target = target.to_canonical();
+    if is_operated || is_private(&IpNet::from(target)) {
+        Ok(())
+    } else {
+        Err(Refusal::OperatedByOthers(target))
     }
 }
 
@@ -70,7 +86,7 @@ mod tests {
         assert_eq!(may_flood("fd00:1::5".parse().unwrap(), &owned), Ok(()));
         for other in ["10.2.0.1", "192.168.0.1", "203.0.113.1", "fd00:2::5", "2001:db8::1"] {
             let other = other.parse().unwrap();
-            assert_eq!(may_flood(other, &owned), Err(Refusal::NotOwned(other)));
+            assert_eq!(may_flood(other, &owned), Err(Refusal::Foreign(other)));
         }
     }
 
@@ -79,8 +95,20 @@ mod tests {
         for public in ["0.0.0.0/0", "203.0.113.0/24", "8.0.0.0/7", "::/0", "fe80::/10", "100.64.0.0/10"] {
             let owned = [public.parse().unwrap()];
             for target in ["203.0.113.1", "127.0.0.1", "10.0.0.1"] {
-                assert_eq!(may_flood(target.parse().unwrap(), &owned), Err(Refusal::NotPrivate(owned[0])));
+                assert_eq!(may_flood(target.parse().unwrap(), &owned), Err(Refusal::Public(owned[0])));
             }
+        }
+    }
+
+    #[test]
+    fn load_goes_where_nobody_else_is_unless_the_server_is_ones_own() {
+        for target in ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "fd00:1::5", "::ffff:172.16.0.1"] {
+            assert_eq!(may_load(target.parse().unwrap(), false), Ok(()), "{target}");
+        }
+        for target in ["203.0.113.1", "2001:db8::1", "100.64.0.1", "::ffff:8.8.8.8"] {
+            let target: IpAddr = target.parse().unwrap();
+            assert_eq!(may_load(target, false), Err(Refusal::OperatedByOthers(target.to_canonical())));
+            assert_eq!(may_load(target, true), Ok(()));
         }
     }
 }
