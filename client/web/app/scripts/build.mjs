@@ -11,7 +11,7 @@ import { brotliCompress, constants, gzip, gzipSync } from 'node:zlib';
 import { build } from 'vite';
 
 const KIB = 1024;
-/** What a browser loads before a meeting can begin: the entry and the meeting screens, compressed by gzip. */
+/** What a browser loads before somebody can be at the door of a meeting: the entry and that screen, compressed by gzip. */
 const BUDGET = { js: 60 * KIB, css: 15 * KIB };
 /** Chunks that are loaded for every meeting, though not by the landing page. */
 const FIRST_LOAD_DYNAMIC = ['src/screens/meeting.tsx'];

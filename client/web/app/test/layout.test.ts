@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fit, gridLayout, mayCrop } from '../src/lib/layout.js';
+import { fit, gridLayout, mayCrop, tilesMax } from '../src/lib/layout.js';
 
 const desktop = { width: 1416, height: 808, gap: 12 };
 const phone = { width: 366, height: 740, gap: 12 };
@@ -34,6 +34,14 @@ test.each([desktop, phone, { width: 300, height: 80, gap: 12 }, { width: 40, hei
     }
   },
 );
+
+test('there are only as many tiles at a time as have room for faces', () => {
+  expect(tilesMax(desktop)).toBe(16);
+  expect(tilesMax(phone)).toBeGreaterThanOrEqual(8);
+  expect(tilesMax(phone)).toBeLessThanOrEqual(12);
+  expect(tilesMax({ width: 740, height: 300, gap: 12 })).toBe(8);
+  expect(tilesMax({ width: 100, height: 100, gap: 12 })).toBe(1);
+});
 
 test('an area without size, as before the first measurement, gives tiles without size', () => {
   expect(gridLayout({ width: 0, height: 0, count: 3, gap: 12 }).tile).toEqual({ width: 0, height: 0 });

@@ -39,5 +39,11 @@ export type {
 export { type AudioMeter, createAudioMeter } from './tracks/audioMeter.js';
 export { createLocalTracks } from './tracks/capture.js';
 export { LocalTrack } from './tracks/localTrack.js';
-export { LocalTrackPublication, RemoteTrackPublication, TrackPublication } from './tracks/publication.js';
+export {
+  LocalTrackPublication,
+  type Reception,
+  RemoteTrackPublication,
+  TrackPublication,
+  type VideoQuality,
+} from './tracks/publication.js';
 export { RemoteTrack, Track } from './tracks/track.js';

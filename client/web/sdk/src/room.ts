@@ -8,13 +8,15 @@ import { LocalParticipant } from './participants/localParticipant.js';
 import type { Participant, ParticipantEvents } from './participants/participant.js';
 import type { RemoteParticipant } from './participants/remoteParticipant.js';
 import { IceServers } from './peer/iceServers.js';
-import type { ClientMessage, LeaveReason, ParticipantId, ServerMessage } from './protocol.js';
+import type { ClientMessage, LeaveReason, ParticipantId, ServerMessage, Topology, TopologyReason } from './protocol.js';
 import type { SharedEvent } from './roomContext.js';
 import type { RoomEvents } from './roomEvents.js';
 import { Roster, type RosterContext } from './roster.js';
+import { Forwarding, isOfServer } from './server/forwarding.js';
 import { watchNetwork } from './signal/networkWatch.js';
 import { SignalSession } from './signal/signalSession.js';
 import { Speakers } from './speakers.js';
+import type { PeerTrace } from './trace/peerTrace.js';
 import { AudioPlayback } from './tracks/audioPlayback.js';
 import { parseServerUrl } from './url.js';
 
@@ -42,6 +44,8 @@ export class Room extends Emitter<RoomEvents> {
   /** The participant of this page. Before joining it has no id and no name. */
   readonly localParticipant: LocalParticipant;
   readonly #options: RoomOptions;
+  /** This room as its parts see it. */
+  readonly #parts: RosterContext;
   readonly #playback = new AudioPlayback(() => this.emit('audioPlaybackChanged'));
   readonly #roster: Roster;
   readonly #chat: Chat;
@@ -53,6 +57,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly #iceServers = new IceServers(() => {
     this.#request({ type: 'refreshIceServers' }).catch((error) => this.#report(error));
   });
+  /** What the server forwards during this stay. */
+  #forwarding: Forwarding | undefined;
   #speakers: Speakers | undefined;
   /** Stops listening to the page and its devices. */
   #stopListening: (() => void) | undefined;
@@ -64,6 +70,7 @@ export class Room extends Emitter<RoomEvents> {
     super();
     this.#options = options;
     const context = this.#context();
+    this.#parts = context;
     this.localParticipant = new LocalParticipant(context);
     this.#roster = new Roster(context);
     this.#chat = new Chat({
@@ -104,7 +111,22 @@ export class Room extends Emitter<RoomEvents> {
     return this.#roster.participants;
   }
 
-  /** Who speaks, loudest first. */
+  /** How media travels: directly between everybody (`mesh`), or by the server (`sfu`). */
+  get topology(): Topology {
+    return this.#forwarding?.topology ?? 'mesh';
+  }
+
+  /** Why media travels so. */
+  get topologyReason(): TopologyReason {
+    return this.#forwarding?.reason ?? 'few';
+  }
+
+  /** How the connection to the server came about and how it is; `undefined` where the server forwards no media. */
+  get serverConnection(): PeerTrace | undefined {
+    return this.#forwarding?.trace;
+  }
+
+  /** Who speaks, loudest first; in `sfu`, who has the floor first. */
   get activeSpeakers(): readonly Participant[] {
     return this.#speakers?.speakers ?? [];
   }
@@ -229,6 +251,7 @@ export class Room extends Emitter<RoomEvents> {
         return this.#handleJoined(message);
       case 'iceServers':
         this.#iceServers.take(message.iceServers);
+        this.#forwarding?.configure();
         return this.#roster.configure();
       case 'left':
         return this.#handleLeft(message.reason);
@@ -236,6 +259,7 @@ export class Room extends Emitter<RoomEvents> {
         return this.#roster.add(message.participant, false);
       case 'participantUpdated':
         if (message.participant.id !== this.localParticipant.id) return this.#roster.update(message.participant);
+        this.localParticipant.obey(message.participant);
         if (this.localParticipant.describe(message.participant)) {
           this.localParticipant.emitOwn('participantUpdated');
           this.emit('participantUpdated', this.localParticipant);
@@ -248,7 +272,15 @@ export class Room extends Emitter<RoomEvents> {
       case 'answer':
       case 'candidate':
       case 'endOfCandidates':
-        return this.#roster.handle(message);
+        return isOfServer(message) ? this.#forwarding?.handle(message) : this.#roster.handle(message);
+      case 'topology':
+      case 'topologySettled':
+      case 'sections':
+      case 'sectionsWanted':
+      case 'encodingsWanted':
+      case 'connectionEnded':
+      case 'speakers':
+        return this.#forwarding?.handle(message);
       case 'chat': {
         const from = this.#roster.participants.get(message.from);
         if (from !== undefined) this.#chat.handleRelayed(from, message.id, message.text, message.to);
@@ -269,6 +301,10 @@ export class Room extends Emitter<RoomEvents> {
     this.#iceServers.take(iceServers);
     // Media of the old room went on until here; now everybody has another id and makes new connections.
     this.#roster.clear('serverShutdown');
+    this.#forwarding?.stop();
+    const topologyBefore = this.#forwarding?.topology;
+    const forwarding = new Forwarding(this.#parts, this.#roster, room);
+    this.#forwarding = forwarding;
     this.localParticipant.describe(participant);
     if (again) {
       for (const track of this.localParticipant.descriptions) {
@@ -284,6 +320,9 @@ export class Room extends Emitter<RoomEvents> {
       if (this.#session !== session) return;
       this.#roster.add(other, true);
     }
+    if (this.#session !== session) return;
+    forwarding.begin();
+    if (again && topologyBefore !== room.topology) this.emit('topologyChanged', room.topology, room.topologyReason);
     if (again) this.#reconnected();
     this.#joining?.resolve();
   }
@@ -299,7 +338,12 @@ export class Room extends Emitter<RoomEvents> {
     if (this.#state !== 'reconnecting') return;
     this.#setState('connected');
     this.emit('reconnected');
-    this.#roster.check(false);
+    this.#check(false);
+  }
+
+  #check(networkChanged: boolean): void {
+    this.#roster.check(networkChanged);
+    this.#forwarding?.check(networkChanged);
   }
 
   /** The session is over for good. */
@@ -327,6 +371,8 @@ export class Room extends Emitter<RoomEvents> {
     this.#setState('disconnected');
     this.#chat.clear();
     this.#roster.clear('left');
+    this.#forwarding?.stop();
+    this.#forwarding = undefined;
     this.localParticipant.close();
   }
 
@@ -334,10 +380,15 @@ export class Room extends Emitter<RoomEvents> {
   #listen(): void {
     const stop = new AbortController();
     const { signal } = stop;
-    const unwatch = watchNetwork((changed) => changed && this.#roster.check(true));
-    const speakers = new Speakers(this.localParticipant, this.#roster, (all) =>
-      this.emit('activeSpeakersChanged', all),
-    );
+    const unwatch = watchNetwork((changed) => changed && this.#check(true));
+    const speakers = new Speakers({
+      local: this.localParticipant,
+      remotes: this.#roster.participants,
+      // By whichever connection there is.
+      sender: (id) => this.#roster.connections[0]?.sections.sender(id) ?? this.#forwarding?.sender(id),
+      heard: () => this.#forwarding?.speaking,
+      onchange: (all) => this.emit('activeSpeakersChanged', all),
+    });
     this.#speakers = speakers;
     const devices = typeof navigator === 'undefined' ? undefined : navigator.mediaDevices;
     devices?.addEventListener('devicechange', () => this.emit('mediaDevicesChanged'), { signal });
@@ -410,7 +461,19 @@ export class Room extends Emitter<RoomEvents> {
       },
       report: (error) => this.#report(error),
       request: (message) => this.#request(message),
-      syncMedia: () => this.#roster.syncMedia(),
+      syncMedia: () => {
+        this.#roster.syncMedia();
+        this.#forwarding?.syncMedia();
+      },
+      get meshed() {
+        return room.#forwarding?.topology !== 'sfu';
+      },
+      get serverConnection() {
+        return room.#forwarding?.trace;
+      },
+      mediaChanged: () => this.#forwarding?.look(),
+      wish: (participant, publication) => this.#forwarding?.wish(participant, publication),
+      forgetWish: (participant, publication) => this.#forwarding?.forgetWish(participant, publication),
       sendChat: (text, to): Promise<ChatMessage> => this.#chat.send(text, to),
       sendData: (payload, options) => this.#roster.sendData(payload, options),
       sendFile: (file, to) => this.#roster.sendFile(file, to),

@@ -4,7 +4,7 @@ import type { IncomingFile } from './files/types.js';
 import type { ConnectionState, DisconnectReason } from './options.js';
 import type { Participant } from './participants/participant.js';
 import type { RemoteParticipant } from './participants/remoteParticipant.js';
-import type { LeaveReason } from './protocol.js';
+import type { LeaveReason, Topology, TopologyReason } from './protocol.js';
 import type { LocalTrackPublication, RemoteTrackPublication, TrackPublication } from './tracks/publication.js';
 import type { RemoteTrack } from './tracks/track.js';
 
@@ -38,10 +38,14 @@ export interface RoomEvents {
   trackMuted(publication: TrackPublication, participant: Participant): void;
   /** A track sounds or shows again. */
   trackUnmuted(publication: TrackPublication, participant: Participant): void;
+  /** The server forwards another part of a track, or for another reason; see `publication.reception`. */
+  trackReceptionChanged(publication: RemoteTrackPublication, participant: RemoteParticipant): void;
   /** The local participant published a track. */
   localTrackPublished(publication: LocalTrackPublication): void;
   /** A track of the local participant is gone. */
   localTrackUnpublished(publication: LocalTrackPublication): void;
+  /** Media takes another way between the participants, or for another reason. What is shown goes on meanwhile. */
+  topologyChanged(topology: Topology, reason: TopologyReason): void;
   /** Who speaks, loudest first. */
   activeSpeakersChanged(speakers: readonly Participant[]): void;
   /** A line of chat, incoming or own. */

@@ -1,5 +1,5 @@
 /** The other participants of a room and the connections to them. */
-import { ConnectionError, SignalError } from './errors.js';
+import { ConnectionError } from './errors.js';
 import { FileChannel } from './files/fileChannel.js';
 import { FILE_LEN_MAX, NAME_LEN_MAX, safeName } from './files/fileProtocol.js';
 import { SentFile } from './files/outgoingFile.js';
@@ -11,10 +11,12 @@ import { RemoteParticipant } from './participants/remoteParticipant.js';
 import type { ControlMessage, DataMessage } from './peer/channelProtocol.js';
 import { assertDataFits } from './peer/channels.js';
 import { isPolite } from './peer/negotiation.js';
+import { PathWatch } from './peer/pathWatch.js';
 import { Peer, type PeerMessage } from './peer/peer.js';
 import type { PeerConnection } from './peer/peerConnection.js';
+import { Transceivers } from './peer/transceivers.js';
 import type { ClientMessage, LeaveReason, ParticipantDescription, ParticipantId } from './protocol.js';
-import type { RoomContext } from './roomContext.js';
+import { type RoomContext, sendAboutConnection } from './roomContext.js';
 
 /** Frames of one participant that were no messages and are noted; more of them say nothing new. */
 const DROPPED_NOTED_MAX = 10;
@@ -24,6 +26,8 @@ export interface RosterContext extends RoomContext {
   readonly localParticipant: LocalParticipant;
   /** For every connection. */
   readonly configuration: RTCConfiguration;
+  /** Whether media is to go directly. */
+  readonly meshed: boolean;
   /** Asks whether the server can still be reached. */
   checkLink(): void;
   /** A control message came by data channel. */
@@ -32,7 +36,10 @@ export interface RosterContext extends RoomContext {
 
 interface Entry {
   readonly participant: RemoteParticipant;
-  readonly peer: Peer;
+  /** Whether this side joined later, and so makes the connection. */
+  readonly begins: boolean;
+  /** None where media goes by the server. */
+  peer: Peer<Transceivers> | undefined;
   files: FileChannel | undefined;
 }
 
@@ -48,17 +55,34 @@ export class Roster {
     this.#context = context;
   }
 
-  /** Somebody is there. `begin`: they were there before, so this side makes the connection. */
-  add(description: ParticipantDescription, begin: boolean): void {
+  /** Somebody is there. `begins`: they were there before, so this side makes the connection. */
+  add(description: ParticipantDescription, begins: boolean): void {
     if (this.#entries.has(description.id)) return this.update(description);
     const participant = new RemoteParticipant({ ...description, tracks: [] }, this.#context);
-    const entry: Entry = { participant, peer: this.#makePeer(participant), files: undefined };
+    const entry: Entry = { participant, begins, peer: undefined, files: undefined };
     participant.connection.onquality = () => participant.notifyUpdated();
+    participant.prefer(this.#context.meshed ? 'mesh' : 'sfu');
     this.#entries.set(participant.id, entry);
     this.participants.set(participant.id, participant);
     this.#context.emit('participantConnected', participant);
     participant.update(description);
-    if (begin) entry.peer.begin();
+    if (this.#context.meshed) this.#connect(entry);
+  }
+
+  /** Connects directly to everybody to whom there is no such connection. */
+  connect(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.peer === undefined) this.#connect(entry);
+    }
+  }
+
+  /** Ends all direct connections: media comes by the server. */
+  disconnect(): void {
+    for (const entry of this.#entries.values()) {
+      this.#release(entry);
+      entry.participant.connection.rest();
+      entry.participant.drop('mesh');
+    }
   }
 
   /** Somebody is described anew. */
@@ -66,7 +90,7 @@ export class Roster {
     const entry = this.#entries.get(description.id);
     entry?.participant.update(description);
     // Permissions may have changed, and with them what may be sent to them.
-    entry?.peer.syncMedia();
+    entry?.peer?.syncMedia();
   }
 
   /** Somebody is gone. */
@@ -75,8 +99,7 @@ export class Roster {
     if (entry === undefined) return;
     this.#entries.delete(id);
     this.participants.delete(id);
-    entry.files?.close();
-    entry.peer.close();
+    this.#release(entry);
     entry.participant.close();
     this.#context.emit('participantDisconnected', entry.participant, reason);
   }
@@ -88,36 +111,34 @@ export class Roster {
 
   /** Takes a message about a connection. Those of somebody unknown, who has just left, are passed over. */
   handle(message: PeerMessage): void {
-    this.#entries.get(message.from)?.peer.handle(message);
+    this.#entries.get(message.from)?.peer?.handle(message);
   }
 
   /** Sends to everybody what is to be sent now. */
   syncMedia(): void {
-    for (const { peer } of this.#entries.values()) peer.syncMedia();
+    for (const { peer } of this.#entries.values()) peer?.syncMedia();
   }
 
   /** Connections are to use another configuration. */
   configure(): void {
-    for (const { peer } of this.#entries.values()) peer.configure();
+    for (const { peer } of this.#entries.values()) peer?.configure();
   }
 
   /** The network may have changed, or the server is back. */
   check(networkChanged: boolean): void {
-    for (const { peer } of this.#entries.values()) peer.check(networkChanged);
+    for (const { peer } of this.#entries.values()) peer?.check(networkChanged);
   }
 
   /** The connections that carry media now. */
-  get connections(): [RemoteParticipant, PeerConnection][] {
-    return [...this.#entries.values()].flatMap(({ participant, peer }) =>
-      peer.connection?.state === 'connected'
-        ? [[participant, peer.connection] as [RemoteParticipant, PeerConnection]]
-        : [],
+  get connections(): PeerConnection<Transceivers>[] {
+    return [...this.#entries.values()].flatMap(({ peer }) =>
+      peer?.connection?.state === 'connected' ? [peer.connection] : [],
     );
   }
 
   /** Sends a control message. Returns whether there was a way. */
   sendControl(to: ParticipantId, message: ControlMessage): boolean {
-    const connection = this.#entries.get(to)?.peer.connection;
+    const connection = this.#entries.get(to)?.peer?.connection;
     return connection?.state === 'connected' && connection.channels.sendControl(message);
   }
 
@@ -129,7 +150,7 @@ export class Roster {
     const full: string[] = [];
     for (const id of options.to ?? [...this.#entries.keys()]) {
       const entry = this.#entries.get(id);
-      const channels = entry?.peer.connection?.channels;
+      const channels = entry?.peer?.connection?.channels;
       const name = entry?.participant.name ?? id;
       if (!channels?.open) missed.push(name);
       else if (!channels.sendData(payload, topic, reliable)) full.push(name);
@@ -170,10 +191,27 @@ export class Roster {
     return new SentFile({ id, name, size: file.size, type: file.type }, transfers);
   }
 
-  #makePeer(participant: RemoteParticipant): Peer {
+  #connect(entry: Entry): void {
+    entry.peer = this.#makePeer(entry.participant);
+    if (entry.begins) entry.peer.begin();
+  }
+
+  #release(entry: Entry): void {
+    entry.files?.close();
+    entry.files = undefined;
+    entry.peer?.close();
+    entry.peer = undefined;
+    entry.participant.connection.onmeasured = undefined;
+  }
+
+  #makePeer(participant: RemoteParticipant): Peer<Transceivers> {
     const context = this.#context;
     const { localParticipant } = context;
-    const peer: Peer = new Peer({
+    const path = new PathWatch((state) => {
+      if (context.serverConnection !== undefined) this.#send({ type: 'reportPath', to: participant.id, state });
+    });
+    participant.connection.onmeasured = () => path.measured(participant.connection, performance.now());
+    const peer: Peer<Transceivers> = new Peer({
       to: participant.id,
       polite: isPolite(localParticipant.id, participant.id),
       configuration: () => context.configuration,
@@ -185,27 +223,23 @@ export class Roster {
         const { subscribe } = participant.permissions;
         return localParticipant.media.map((media) => (subscribe ? media : { ...media, track: null }));
       },
+      makeSections: (rtc) => new Transceivers(rtc),
       sourceOf: (direction, id) =>
         (direction === 'send' ? localParticipant : participant).trackPublications.get(id)?.source,
-      onmedia: () => {
-        const received = peer.connection?.received ?? new Map<string, RTCRtpReceiver>();
-        participant.setMedia(new Map([...received].map(([id, receiver]) => [id, receiver.track])));
-      },
+      onmedia: () => participant.setMedia('mesh', peer.connection?.sections.received() ?? new Map()),
       oninterrupted: () => context.checkLink(),
       onconnection: (connection) => this.#connected(participant, connection),
+      onpath: (found) => path.found(found),
     });
     return peer;
   }
 
-  /** Sends a message about a connection. That its receiver or its session is gone meanwhile is no error. */
   #send(message: ClientMessage): void {
-    this.#context.request(message).catch((error) => {
-      if (!(error instanceof SignalError && GONE.has(error.code))) this.#context.report(error);
-    });
+    sendAboutConnection(this.#context, message);
   }
 
   /** Another connection is at hand: listen to its channels. */
-  #connected(participant: RemoteParticipant, { channels }: PeerConnection): void {
+  #connected(participant: RemoteParticipant, { channels }: PeerConnection<Transceivers>): void {
     const context = this.#context;
     const entry = this.#entries.get(participant.id);
     let dropped = 0;
@@ -226,6 +260,3 @@ export class Roster {
     if (entry !== undefined) entry.files = new FileChannel(channels.files, participant, onoffer);
   }
 }
-
-/** What a message about a connection is refused with when there is nobody to take it. */
-const GONE: ReadonlySet<string> = new Set(['unknownParticipant', 'connectionLost', 'notConnected']);

@@ -1,6 +1,7 @@
 import type { LocalParticipant } from './participants/localParticipant.js';
 import type { Participant } from './participants/participant.js';
-import type { Roster } from './roster.js';
+import type { RemoteParticipant } from './participants/remoteParticipant.js';
+import type { ParticipantId, TrackId } from './protocol.js';
 import { type AudioMeter, createAudioMeter } from './tracks/audioMeter.js';
 import { VoiceActivity } from './voiceActivity.js';
 
@@ -9,11 +10,21 @@ const INTERVAL_MS = 200;
 /** The meter's scale is decibels, the others' is linear: 60 dB span the whole of it. */
 const METER_DB = 60;
 
+/** What it needs of its room. */
+export interface SpeakersContext {
+  readonly local: LocalParticipant;
+  readonly remotes: ReadonlyMap<ParticipantId, RemoteParticipant>;
+  /** The sender of one of our tracks, of any connection. */
+  sender(id: TrackId): RTCRtpSender | undefined;
+  /** Who speaks by the word of the server, which hears everybody; `undefined` where it hears nobody. */
+  heard(): readonly ParticipantId[] | undefined;
+  /** Gets the speakers, loudest first. */
+  onchange(speakers: readonly Participant[]): void;
+}
+
 /** Watches who speaks. */
 export class Speakers {
-  readonly #local: LocalParticipant;
-  readonly #roster: Roster;
-  readonly #onchange: (speakers: readonly Participant[]) => void;
+  readonly #context: SpeakersContext;
   readonly #activity = new VoiceActivity<Participant>();
   readonly #localVoice = new LocalVoice();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -21,11 +32,9 @@ export class Speakers {
   #looking = false;
   #stopped = false;
 
-  /** Begins at once; `onchange` gets the speakers, loudest first. */
-  constructor(local: LocalParticipant, roster: Roster, onchange: (speakers: readonly Participant[]) => void) {
-    this.#local = local;
-    this.#roster = roster;
-    this.#onchange = onchange;
+  /** Begins at once. */
+  constructor(context: SpeakersContext) {
+    this.#context = context;
     this.#timer = setInterval(() => void this.#look(), INTERVAL_MS);
   }
 
@@ -39,25 +48,26 @@ export class Speakers {
     this.#stopped = true;
     clearInterval(this.#timer);
     this.#localVoice.stop();
-    this.#local.setSpeaking(false, 0);
+    this.#context.local.setSpeaking(false, 0);
   }
 
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      const levels = new Map<Participant, number>([[this.#local, await this.#localLevel()]]);
+      const { local, remotes } = this.#context;
+      const levels = new Map<Participant, number>([[local, await this.#localLevel()]]);
       if (this.#stopped) return;
-      for (const [participant, connection] of this.#roster.connections) {
+      for (const participant of remotes.values()) {
         const microphone = participant.getTrackPublication('microphone');
-        const receiver = microphone?.isMuted === false ? connection.received.get(microphone.id) : undefined;
+        const receiver = microphone?.isMuted === false ? participant.receiver(microphone.id) : undefined;
         levels.set(participant, receiver?.getSynchronizationSources()[0]?.audioLevel ?? 0);
       }
-      const result = this.#activity.update(levels, performance.now());
-      for (const [participant, level] of result.levels) {
-        participant.setSpeaking(result.speakers.includes(participant), level);
-      }
-      this.#tell(result.speakers);
+      const measured = this.#activity.update(levels, performance.now());
+      const speakers = this.#heard() ?? measured.speakers;
+      for (const [participant, level] of measured.levels)
+        participant.setSpeaking(speakers.includes(participant), level);
+      this.#tell(speakers);
     } catch {
       // A connection that closes while it is looked at: the next look does without it.
     } finally {
@@ -65,18 +75,24 @@ export class Speakers {
     }
   }
 
+  /** Of whom the server says that they speak, those that are here. */
+  #heard(): Participant[] | undefined {
+    const { local, remotes, heard } = this.#context;
+    return heard()?.flatMap((id) => (id === local.id ? local : (remotes.get(id) ?? [])));
+  }
+
   #tell(speakers: readonly Participant[]): void {
     const same =
       speakers.length === this.#speakers.length && speakers.every((speaker, at) => speaker === this.#speakers[at]);
     if (same) return;
     this.#speakers = speakers;
-    this.#onchange(speakers);
+    this.#context.onchange(speakers);
   }
 
   #localLevel(): Promise<number> {
-    const microphone = this.#local.getTrackPublication('microphone');
+    const microphone = this.#context.local.getTrackPublication('microphone');
     if (microphone === undefined || microphone.isMuted) return Promise.resolve(0);
-    const sender = this.#roster.connections[0]?.[1].sender(microphone.id);
+    const sender = this.#context.sender(microphone.id);
     return this.#localVoice.level(microphone.track.mediaStreamTrack, sender);
   }
 }

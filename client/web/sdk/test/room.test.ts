@@ -1,79 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { TRANSFERS_MAX } from '../src/files/fileChannel.js';
-import type {
-  ClientFrame,
-  ClientMessage,
-  ParticipantDescription,
-  ServerFrame,
-  ServerMessage,
-} from '../src/protocol.js';
 import { Room } from '../src/room.js';
+import type { LocalTrackPublication } from '../src/tracks/publication.js';
+import { describe, FakeSocket } from './fakeSocket.js';
 import { FakeRtc } from './peer/fakeRtc.js';
-
-/** A WebSocket whose other end is the test. */
-class FakeSocket {
-  static readonly OPEN = 1;
-  static all: FakeSocket[] = [];
-  readyState = 1;
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
-  onclose: ((event: { code: number; reason: string }) => void) | null = null;
-  readonly frames: ClientFrame[] = [];
-  #seq = 0;
-
-  constructor() {
-    FakeSocket.all.push(this);
-    setTimeout(() => this.onopen?.(), 0);
-  }
-
-  static get last(): FakeSocket {
-    return FakeSocket.all.at(-1) as FakeSocket;
-  }
-
-  /** What the client asked for, in order. */
-  get messages(): ClientMessage[] {
-    return this.frames.flatMap((frame) => (frame.type === 'message' ? [frame.body] : []));
-  }
-
-  send(text: string): void {
-    this.frames.push(JSON.parse(text));
-  }
-
-  close(): void {
-    this.readyState = 3;
-  }
-
-  frame(frame: ServerFrame): void {
-    this.onmessage?.({ data: JSON.stringify(frame) });
-  }
-
-  welcome(session: string): void {
-    const limits = { frameLenMax: 65_536, nameLenMax: 64, metadataLenMax: 4_096, chatLenMax: 8_192, tracksMax: 8 };
-    const times = { heartbeatMs: 1e6, resumeWindowMs: 30_000 };
-    this.frame({ type: 'welcome', session, secret: 'x', resumed: false, ack: 0, open: true, limits, ...times });
-  }
-
-  message(body: ServerMessage): void {
-    this.#seq += 1;
-    const ack = this.frames.filter(({ type }) => type === 'message').length;
-    this.frame({ type: 'message', seq: this.#seq, ack, body });
-  }
-
-  joined(id: string, name: string, others: string[] = []): void {
-    this.message({
-      type: 'joined',
-      room: { name: 'tea', topology: 'mesh', participantsMax: 4 },
-      participant: describe(id, name),
-      participants: others.map((other) => describe(other, other)),
-      iceServers: [],
-    });
-  }
-}
-
-function describe(id: string, name: string): ParticipantDescription {
-  const permissions = { publish: true, subscribe: true, data: true, admin: false };
-  return { id, name, permissions, tracks: [], link: 'connected' };
-}
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -265,4 +195,50 @@ test('fresh ICE servers reach the connections there are, and those to come', asy
   await settle();
 
   expect(urls()).toEqual(['turn:meet.test:3478']);
+});
+
+test('what the server mutes is muted here, unless it has not heard yet that it was unmuted since', async () => {
+  vi.stubGlobal('MediaStream', class {});
+  const { room } = make();
+  await join(room);
+  const canvas = Object.assign(new EventTarget(), { kind: 'video', enabled: true, stop: () => undefined });
+  const published = room.localParticipant.publishTrack(canvas as unknown as MediaStreamTrack);
+  await settle();
+  const described = (muted: boolean) =>
+    FakeSocket.last.message({
+      type: 'participantUpdated',
+      participant: describe('p_1', 'Anna', [{ id: publication().id, kind: 'video', source: 'other', muted }]),
+    });
+  const publication = () => [...room.localParticipant.trackPublications.values()][0] as LocalTrackPublication;
+  described(false);
+  await published;
+
+  described(true);
+  await settle();
+  expect([publication().isMuted, canvas.enabled]).toEqual([true, false]);
+  // It knows already.
+  expect(FakeSocket.last.messages.some(({ type }) => type === 'mute')).toBe(false);
+
+  const unmuting = publication().track.unmute();
+  FakeSocket.last.deaf = true;
+  await settle();
+  described(true);
+  await unmuting;
+  expect(publication().isMuted).toBe(false);
+});
+
+test('whoever may no longer publish publishes nothing more', async () => {
+  vi.stubGlobal('MediaStream', class {});
+  const { room } = make();
+  await join(room);
+  const canvas = Object.assign(new EventTarget(), { kind: 'video', enabled: true, stop: () => undefined });
+  const published = room.localParticipant.publishTrack(canvas as unknown as MediaStreamTrack);
+  await settle();
+  FakeSocket.last.message({ type: 'participantUpdated', participant: describe('p_1', 'Anna') });
+  await published;
+  expect(room.localParticipant.trackPublications.size).toBe(1);
+  const { permissions, ...rest } = describe('p_1', 'Anna');
+  const participant = { ...rest, permissions: { ...permissions, publish: false } };
+  FakeSocket.last.message({ type: 'participantUpdated', participant });
+  expect(room.localParticipant.trackPublications.size).toBe(0);
 });

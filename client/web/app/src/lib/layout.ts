@@ -44,6 +44,20 @@ export function gridLayout({ width, height, count, gap }: GridInput): Grid {
   return best;
 }
 
+/** The least size at which a face is to be seen. */
+const TILE_MIN: Size = { width: 150, height: 112 };
+/** The most tiles at a time: more are more to decode than to see. */
+const TILES_MAX = 16;
+
+/** How many tiles of a size at which faces are to be seen an area has room for. */
+export function tilesMax(area: Omit<GridInput, 'count'>): number {
+  for (let count = TILES_MAX; count > 1; count -= 1) {
+    const { tile } = gridLayout({ ...area, count });
+    if (tile.width >= TILE_MIN.width && tile.height >= TILE_MIN.height) return count;
+  }
+  return 1;
+}
+
 /** The largest size within `cell` whose ratio of width to height lies between `ratioMin` and `ratioMax`. */
 export function fit(cell: Size, ratioMin: number, ratioMax: number): Size {
   const width = Math.max(cell.width, 0);

@@ -3,12 +3,15 @@ import {
   type ConnectionState,
   type LocalTrack,
   type Participant,
-  type RemoteParticipant,
+  type PeerTrace,
   Room,
   type RoomEvents,
+  type Topology,
+  type TopologyReason,
   type TrackSource,
 } from 'moim-client';
 import { callMessages } from '../screens/call/messages.js';
+import { announce } from './announcer.js';
 import { Chat } from './chat.js';
 import { faultOf } from './localMedia.js';
 import { type ParticipantView, viewOf } from './participantView.js';
@@ -20,6 +23,12 @@ declare global {
     /** The debugging handle: the room of the call under way. */
     __moim?: { readonly room: Room };
   }
+}
+
+/** How media travels, and why. */
+export interface Way {
+  readonly topology: Topology;
+  readonly reason: TopologyReason;
 }
 
 /** A call as the screen shows it: mirrors a `Room` into signals. */
@@ -36,6 +45,10 @@ export class Call {
   readonly devices = signal<readonly MediaDeviceInfo[]>([]);
   /** Which device each kind uses; changes with every choice. */
   readonly activeDevices = signal<Partial<Record<MediaDeviceKind, string>>>({});
+  /** How media travels, and why. */
+  readonly way = signal<Way>({ topology: 'mesh', reason: 'few' });
+  /** Who speaks, the one who has the floor first; ids. */
+  readonly speakers = signal<readonly string[]>([]);
   /** Grows whenever a connection's trace has news. */
   readonly traceVersion = signal(0);
   /** The recent past of every connection. */
@@ -167,17 +180,22 @@ export class Call {
       this.#onEnd(reason);
     });
     this.#on('connected', () => {
-      for (const participant of this.room.remoteParticipants.values()) this.#watch(participant);
+      this.#watchServer();
+      for (const { connection } of this.room.remoteParticipants.values()) this.#watch(connection);
       this.#refresh();
     });
     this.#on('participantConnected', (participant) => {
-      this.#watch(participant);
+      this.#watch(participant.connection);
       if (this.#entered && room.state === 'connected') toast(callMessages.value.joined(participant.name));
       this.#refresh();
     });
     this.#on('participantDisconnected', (participant) => {
       // When this side leaves, or the server has started anew, it is not they who left.
       if (room.state === 'connected') toast(callMessages.value.gone(participant.name));
+      this.#refresh();
+    });
+    this.#on('topologyChanged', (topology, reason) => {
+      announce(callMessages.value.way(topology, reason));
       this.#refresh();
     });
     for (const event of REFRESHING_EVENTS) this.#on(event, refresh);
@@ -189,6 +207,7 @@ export class Call {
     });
     this.#on('reconnected', () => {
       this.draining.value = false;
+      this.#watchServer();
     });
     this.#on('mediaDevicesChanged', () => void this.refreshDevices());
     this.#on('mediaDevicesError', (error) => toast(callMessages.value.failure(error), 'error'));
@@ -200,9 +219,15 @@ export class Call {
     this.#unsubscribe.push(() => this.room.off(event, handler));
   }
 
-  #watch(participant: RemoteParticipant): void {
-    participant.connection.onchange = () => {
-      this.history.record(participant, Date.now());
+  /** The connection to the server, which is another one each time the room is joined. */
+  #watchServer(): void {
+    const { serverConnection } = this.room;
+    if (serverConnection) this.#watch(serverConnection);
+  }
+
+  #watch(connection: PeerTrace): void {
+    connection.onchange = () => {
+      this.history.record(connection, Date.now());
       this.traceVersion.value += 1;
       this.#refresh();
     };
@@ -219,6 +244,10 @@ export class Call {
       batch(() => {
         this.participants.value = everybody.map(viewOf);
         this.connection.value = this.room.state;
+        const { topology, topologyReason: reason } = this.room;
+        const { value: way } = this.way;
+        if (way.topology !== topology || way.reason !== reason) this.way.value = { topology, reason };
+        this.speakers.value = this.room.activeSpeakers.map(({ id }) => id);
         this.soundBlocked.value = !this.room.canPlaybackAudio;
       });
     });
@@ -253,6 +282,7 @@ const REFRESHING_EVENTS = [
   'trackUnsubscribed',
   'trackMuted',
   'trackUnmuted',
+  'trackReceptionChanged',
   'localTrackPublished',
   'localTrackUnpublished',
   'activeSpeakersChanged',

@@ -1,5 +1,12 @@
 import { type Signal, signal } from '@preact/signals';
-import type { ChatMessage, FileTransfer, IncomingFile, OutgoingFile, Room } from 'moim-client';
+import {
+  type ChatMessage,
+  type FileTransfer,
+  type IncomingFile,
+  MoimError,
+  type OutgoingFile,
+  type Room,
+} from 'moim-client';
 import { callMessages } from '../screens/call/messages.js';
 import { announce } from './announcer.js';
 import { toast } from './toasts.js';
@@ -81,7 +88,9 @@ export class Chat {
         const transfer: OutgoingFile = this.#room.localParticipant.sendFile(file);
         this.#addFile(transfer, this.#room.localParticipant.name, true);
       } catch (error) {
-        toast(callMessages.value.failure(error), 'error');
+        const texts = callMessages.value;
+        const isByServer = this.#room.topology === 'sfu' && error instanceof MoimError && error.code === 'notReachable';
+        toast(isByServer ? texts.filesNeedDirect : texts.failure(error), 'error');
       }
     }
   }

@@ -1,7 +1,15 @@
-import type { Participant, RemoteParticipant, Track, TrackSource } from 'moim-client';
+import type {
+  ConnectionQuality,
+  LayerReason,
+  Participant,
+  RemoteParticipant,
+  RemoteTrackPublication,
+  Track,
+  TrackSource,
+} from 'moim-client';
 
 /** How good a connection is. */
-export type Quality = RemoteParticipant['connection']['quality'];
+export type Quality = ConnectionQuality;
 
 /** A participant as the screen shows it, at one moment. */
 export interface ParticipantView {
@@ -21,6 +29,8 @@ export interface ParticipantView {
   readonly screen?: Track;
   /** Whether they share a screen, even if the picture has not arrived. */
   readonly sharing: boolean;
+  /** Why the server sends no picture of their camera just now, though there is one. */
+  readonly pictureHeld?: LayerReason;
   /** What is to be heard of them. */
   readonly sounds: readonly Track[];
   readonly participant: Participant;
@@ -31,6 +41,7 @@ export function viewOf(participant: Participant): ParticipantView {
   const remote = participant.isLocal ? undefined : (participant as RemoteParticipant);
   const camera = liveTrack(participant, 'camera');
   const screen = liveTrack(participant, 'screenShare');
+  const held = heldPicture(remote?.getTrackPublication('camera'));
   return {
     id: participant.id,
     name: participant.name,
@@ -39,11 +50,12 @@ export function viewOf(participant: Participant): ParticipantView {
     microphoneOn: participant.isMicrophoneEnabled,
     speaking: participant.isSpeaking,
     link: linkOf(participant, remote),
-    ...(remote ? { quality: remote.connection.quality } : {}),
+    ...(remote ? { quality: remote.connectionQuality } : {}),
     ...(camera ? { camera } : {}),
     ...(screen ? { screen } : {}),
+    ...(held ? { pictureHeld: held } : {}),
     sharing: participant.isScreenShareEnabled,
-    sounds: remote ? SOUND_SOURCES.map((source) => remote.getTrackPublication(source)?.track).filter(isTrack) : [],
+    sounds: remote ? SOUND_SOURCES.flatMap((source) => remote.getTrackPublication(source)?.track ?? []) : [],
     participant,
   };
 }
@@ -52,7 +64,7 @@ const SOUND_SOURCES: readonly TrackSource[] = ['microphone', 'screenShareAudio']
 
 function linkOf(participant: Participant, remote: RemoteParticipant | undefined): ParticipantView['link'] {
   if (participant.link === 'interrupted') return 'interrupted';
-  switch (remote?.connection.state) {
+  switch (remote?.connectionState) {
     case 'interrupted':
     case 'failed':
       return 'interrupted';
@@ -69,6 +81,16 @@ function liveTrack(participant: Participant, source: TrackSource): Track | undef
   return publication && !publication.isMuted ? publication.track : undefined;
 }
 
-function isTrack(track: Track | undefined): track is Track {
-  return track !== undefined;
+/** Why a picture that is published and watched is not sent. */
+function heldPicture(publication: RemoteTrackPublication | undefined): LayerReason | undefined {
+  const { isMuted, reception } = publication ?? {};
+  return isMuted === false && reception && !reception.layer ? reception.reason : undefined;
+}
+
+/** The publication behind a tile, if it is somebody else's. */
+export function publicationOf(
+  { participant }: ParticipantView,
+  source: TrackSource,
+): RemoteTrackPublication | undefined {
+  return participant.isLocal ? undefined : (participant as RemoteParticipant).getTrackPublication(source);
 }

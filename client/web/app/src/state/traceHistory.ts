@@ -1,4 +1,4 @@
-import type { RemoteParticipant } from 'moim-client';
+import type { PeerTrace, TraceMedia } from 'moim-client';
 
 /** One look at a connection. */
 export interface TraceSample {
@@ -15,15 +15,14 @@ const SAMPLE_INTERVAL_MS = 1000;
 
 /** The recent past of every connection of a call, for its little charts. */
 export class TraceHistory {
-  readonly #samples = new WeakMap<RemoteParticipant, TraceSample[]>();
-  readonly #lastAt = new WeakMap<RemoteParticipant, number>();
+  readonly #samples = new WeakMap<PeerTrace, TraceSample[]>();
+  readonly #lastAt = new WeakMap<PeerTrace, number>();
 
-  /** Notes how the connection to `participant` is at `now`, unless it just did. */
-  record(participant: RemoteParticipant, now: number): void {
-    if (now - (this.#lastAt.get(participant) ?? Number.NEGATIVE_INFINITY) < SAMPLE_INTERVAL_MS * 0.8) return;
-    this.#lastAt.set(participant, now);
-    const { connection } = participant;
-    const samples = this.#samples.get(participant) ?? [];
+  /** Notes how a connection is at `now`, unless it just did. */
+  record(connection: PeerTrace, now: number): void {
+    if (now - (this.#lastAt.get(connection) ?? Number.NEGATIVE_INFINITY) < SAMPLE_INTERVAL_MS * 0.8) return;
+    this.#lastAt.set(connection, now);
+    const samples = this.#samples.get(connection) ?? [];
     samples.push({
       rttMs: connection.rttMs,
       lossPercent: connection.lossPercent,
@@ -31,18 +30,16 @@ export class TraceHistory {
       sendBps: totalBps(connection.media, 'send'),
     });
     if (samples.length > TRACE_SAMPLES_MAX) samples.shift();
-    this.#samples.set(participant, samples);
+    this.#samples.set(connection, samples);
   }
 
-  /** What is known of `participant`, oldest first. */
-  of(participant: RemoteParticipant): readonly TraceSample[] {
-    return this.#samples.get(participant) ?? [];
+  /** What is known of a connection, oldest first. */
+  of(connection: PeerTrace): readonly TraceSample[] {
+    return this.#samples.get(connection) ?? [];
   }
 }
 
-type Media = RemoteParticipant['connection']['media'];
-
 /** The sum of one direction's bit rates. */
-export function totalBps(media: Media, direction: 'send' | 'receive'): number {
+export function totalBps(media: readonly TraceMedia[], direction: 'send' | 'receive'): number {
   return media.filter((item) => item.direction === direction).reduce((sum, item) => sum + (item.bitrateBps ?? 0), 0);
 }

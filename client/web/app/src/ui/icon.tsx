@@ -2,6 +2,8 @@ import activity from 'lucide-static/icons/activity.svg?shapes';
 import arrowRight from 'lucide-static/icons/arrow-right.svg?shapes';
 import check from 'lucide-static/icons/check.svg?shapes';
 import chevronDown from 'lucide-static/icons/chevron-down.svg?shapes';
+import chevronLeft from 'lucide-static/icons/chevron-left.svg?shapes';
+import chevronRight from 'lucide-static/icons/chevron-right.svg?shapes';
 import chevronUp from 'lucide-static/icons/chevron-up.svg?shapes';
 import clock from 'lucide-static/icons/clock.svg?shapes';
 import download from 'lucide-static/icons/download.svg?shapes';
@@ -39,6 +41,8 @@ const SOURCES = {
   arrowRight,
   check,
   chevronDown,
+  chevronLeft,
+  chevronRight,
   chevronUp,
   clock,
   close,

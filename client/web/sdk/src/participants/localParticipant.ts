@@ -3,7 +3,15 @@ import { AUDIO_DEFAULTS, captureDevice, VIDEO_DEFAULTS } from '../devices.js';
 import { SignalError } from '../errors.js';
 import type { OutgoingFile } from '../files/types.js';
 import { byteLength, randomId } from '../ids.js';
-import type { ClientMessage, ParticipantId, TrackDescription, TrackId, TrackKind, TrackSource } from '../protocol.js';
+import type {
+  ClientMessage,
+  ParticipantDescription,
+  ParticipantId,
+  TrackDescription,
+  TrackId,
+  TrackKind,
+  TrackSource,
+} from '../protocol.js';
 import type { RoomContext } from '../roomContext.js';
 import { captureScreen } from '../tracks/capture.js';
 import { LocalTrack } from '../tracks/localTrack.js';
@@ -16,6 +24,8 @@ export interface LocalMedia {
   readonly id: TrackId;
   /** Sound or picture. */
   readonly kind: TrackKind;
+  /** Where it comes from. */
+  readonly source: TrackSource;
   /** What to send now, if anything. */
   readonly track: MediaStreamTrack | null;
 }
@@ -34,6 +44,10 @@ export class LocalParticipant extends Participant {
   readonly #context: RoomContext;
   readonly #publications = new Map<TrackId, LocalTrackPublication>();
   readonly #places = PLACES.map(([source, kind]) => ({ id: `${source}-${randomId().slice(0, 8)}`, source, kind }));
+  /** Publications of which the server has not heard the newest. */
+  readonly #untold = new Map<TrackId, number>();
+  /** Publications that are being muted by the server's word: it need not be told. */
+  readonly #obeying = new Set<TrackId>();
   readonly #devices = new Map<MediaDeviceKind, string>();
   /** One operation per source at a time, in the order they were asked for. */
   readonly #queues = new Map<TrackSource, Promise<unknown>>();
@@ -168,13 +182,12 @@ export class LocalParticipant extends Participant {
 
   /** What every connection carries, always in the same order. @internal */
   get media(): readonly LocalMedia[] {
-    const media: LocalMedia[] = this.#places.map(({ id, kind }) => ({
-      id,
-      kind,
+    const media: LocalMedia[] = this.#places.map(({ id, kind, source }) => ({
+      ...{ id, kind, source },
       track: this.#publications.get(id)?.track.sendable ?? null,
     }));
-    for (const { id, kind, track } of this.#publications.values()) {
-      if (!this.#places.some((place) => place.id === id)) media.push({ id, kind, track: track.sendable });
+    for (const { id, kind, source, track } of this.#publications.values()) {
+      if (!this.#places.some((place) => place.id === id)) media.push({ id, kind, source, track: track.sendable });
     }
     return media;
   }
@@ -182,6 +195,22 @@ export class LocalParticipant extends Participant {
   /** What is published, to say it again after joining anew. @internal */
   get descriptions(): TrackDescription[] {
     return [...this.#publications.values()].map((publication) => publication.describe());
+  }
+
+  /** Does what the server has done to what is published: somebody with the permission muted it, or took the permission to publish. @internal */
+  obey(description: ParticipantDescription): void {
+    for (const publication of [...this.#publications.values()]) {
+      const { id, track } = publication;
+      const told = description.tracks.find((known) => known.id === id);
+      // While the server has not heard of the newest change, what it says is older.
+      if (this.#untold.has(id)) continue;
+      if (told?.muted === true && !track.isMuted) {
+        this.#obeying.add(id);
+        void track.mute().finally(() => this.#obeying.delete(id));
+      } else if (told === undefined && !description.permissions.publish) {
+        this.#drop(publication);
+      }
+    }
   }
 
   /** Ends everything published without asking the server. @internal */
@@ -254,7 +283,10 @@ export class LocalParticipant extends Participant {
   #refused(publication: LocalTrackPublication, error: unknown): void {
     if (isLost(error)) return;
     this.#context.report(error);
-    if (!this.#publications.has(publication.id)) return;
+    if (this.#publications.has(publication.id)) this.#drop(publication);
+  }
+
+  #drop(publication: LocalTrackPublication): void {
     this.#forget(publication);
     this.#context.syncMedia();
     this.#context.emitFor(this, 'localTrackUnpublished', publication);
@@ -269,7 +301,7 @@ export class LocalParticipant extends Participant {
         if (publication.isMuted === muted) return;
         muted = publication.isMuted;
         this.#context.emitFor(this, muted ? 'trackMuted' : 'trackUnmuted', publication);
-        this.#tell({ type: 'mute', track: publication.id, muted });
+        if (!this.#obeying.has(publication.id)) this.#tell({ type: 'mute', track: publication.id, muted });
       },
       lost: (error) => this.#context.emit('mediaDevicesError', error),
       ended: () => {
@@ -283,17 +315,24 @@ export class LocalParticipant extends Participant {
 
   async #unpublish(publication: LocalTrackPublication): Promise<void> {
     if (!this.#publications.has(publication.id)) return;
-    this.#forget(publication);
-    this.#context.syncMedia();
-    this.#context.emitFor(this, 'localTrackUnpublished', publication);
+    this.#drop(publication);
     this.#tell({ type: 'unpublish', track: publication.id });
   }
 
   /** Tells the server of something that has happened already: nobody waits for its answer, which an outage may delay. */
-  #tell(message: ClientMessage): void {
-    this.#context.request(message).catch((error) => {
-      if (!isLost(error)) this.#context.report(error);
-    });
+  #tell(message: Extract<ClientMessage, { type: 'mute' | 'unpublish' }>): void {
+    const { track } = message;
+    this.#untold.set(track, (this.#untold.get(track) ?? 0) + 1);
+    this.#context
+      .request(message)
+      .catch((error) => {
+        if (!isLost(error)) this.#context.report(error);
+      })
+      .finally(() => {
+        const left = (this.#untold.get(track) ?? 1) - 1;
+        if (left === 0) this.#untold.delete(track);
+        else this.#untold.set(track, left);
+      });
   }
 
   #forget(publication: LocalTrackPublication): void {

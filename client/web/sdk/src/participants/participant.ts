@@ -28,6 +28,8 @@ export interface ParticipantEvents {
   trackMuted(publication: TrackPublication): void;
   /** A track sounds or shows again. */
   trackUnmuted(publication: TrackPublication): void;
+  /** The server forwards another part of a track, or for another reason; see `publication.reception`. */
+  trackReceptionChanged(publication: RemoteTrackPublication): void;
   /** This participant published a track. */
   localTrackPublished(publication: LocalTrackPublication): void;
   /** This participant's track is gone. */

@@ -6,6 +6,7 @@ import type { ClientMessage, PeerConnectionId, ServerMessage } from '../protocol
 import type { PeerTrace } from '../trace/peerTrace.js';
 import { decideAttempt } from './negotiation.js';
 import { PeerConnection, type PeerConnectionOptions } from './peerConnection.js';
+import type { Sections } from './transceivers.js';
 
 /** How long a connection may be interrupted before another path is looked for, in milliseconds. */
 const INTERRUPTED_MS_MAX = 3_000;
@@ -24,8 +25,11 @@ const RETIRED_MAX = 16;
 export type PeerMessage = Extract<ServerMessage, { type: 'offer' | 'answer' | 'candidate' | 'endOfCandidates' }>;
 
 /** What a peer needs. */
-export interface PeerOptions
-  extends Pick<PeerConnectionOptions, 'to' | 'polite' | 'trace' | 'sourceOf' | 'logger' | 'onmedia'> {
+export interface PeerOptions<S extends Sections>
+  extends Pick<
+    PeerConnectionOptions<S>,
+    'to' | 'polite' | 'trace' | 'sourceOf' | 'logger' | 'makeSections' | 'onmedia'
+  > {
   /** Sends a message through the server. */
   readonly send: (message: ClientMessage) => void;
   /** Whether messages reach the server just now. */
@@ -37,16 +41,18 @@ export interface PeerOptions
   /** The path broke: perhaps it is this side's network. */
   readonly oninterrupted: () => void;
   /** Another connection took the place of the one before; its channels are new. */
-  readonly onconnection: (connection: PeerConnection) => void;
+  readonly onconnection: (connection: PeerConnection<S>) => void;
+  /** There is a path, or it turned out that there is none. */
+  readonly onpath?: (found: boolean) => void;
 }
 
 /** The connection to one participant. */
-export class Peer {
-  readonly #options: PeerOptions;
+export class Peer<S extends Sections = Sections> {
+  readonly #options: PeerOptions<S>;
   readonly #trace: PeerTrace;
   readonly #logger: Logger;
   readonly #retired: PeerConnectionId[] = [];
-  #connection: PeerConnection | undefined;
+  #connection: PeerConnection<S> | undefined;
   /** Whether this side begins again first, as it was the one to begin. */
   #leads = false;
   #failures = 0;
@@ -57,14 +63,14 @@ export class Peer {
   #closed = false;
 
   /** Waits for the other side's offer; {@link begin} makes one instead. */
-  constructor(options: PeerOptions) {
+  constructor(options: PeerOptions<S>) {
     this.#options = options;
     this.#trace = options.trace;
     this.#logger = options.logger;
   }
 
   /** The attempt at hand. */
-  get connection(): PeerConnection | undefined {
+  get connection(): PeerConnection<S> | undefined {
     return this.#connection;
   }
 
@@ -126,6 +132,13 @@ export class Peer {
     else if (connection.state === 'closed') this.#wait(0, () => this.#again());
   }
 
+  /** The other side has ended an attempt; another begins after a rest. */
+  handleEnded(id: PeerConnectionId): void {
+    if (this.#closed || id !== this.#connection?.id) return;
+    this.#trace.setState('interrupted');
+    this.#wait(restMs(this.#failures + 1), () => this.#again());
+  }
+
   /** Ends it. */
   close(): void {
     this.#closed = true;
@@ -149,8 +162,8 @@ export class Peer {
     const code = initiator ? 'attemptBegan' : 'attemptAccepted';
     const text = initiator ? 'began to connect' : 'the other side began to connect';
     this.#trace.step('signalling', code, text, { connection: id, attempt: this.#trace.attempts });
-    const { send, media, configuration, onconnection, online: _online, ...rest } = this.#options;
-    const connection: PeerConnection = new PeerConnection({
+    const { send, media, configuration, onconnection, online: _online, onpath: _onpath, ...rest } = this.#options;
+    const connection: PeerConnection<S> = new PeerConnection({
       ...rest,
       id,
       initiator,
@@ -176,6 +189,7 @@ export class Peer {
         this.#restarting = false;
         this.#connected = true;
         this.#trace.setState('connected');
+        this.#options.onpath?.(true);
         break;
       case 'disconnected':
         this.#trace.setState('interrupted');
@@ -184,6 +198,7 @@ export class Peer {
         break;
       case 'failed':
         this.#trace.setState('failed');
+        this.#options.onpath?.(false);
         // One search for another path; if that has failed as well, or there never was one, all begins anew.
         if (this.#restarting || !this.#connected) this.#wait(restMs(this.#failures), () => this.#again());
         else this.#wait(0, () => this.#restart('failed'));
@@ -209,6 +224,7 @@ export class Peer {
   /** Begins anew under another id. */
   #again(): void {
     if (!this.#options.online()) return this.#wait(INTERRUPTED_MS_MAX, () => this.#again());
+    this.#options.onpath?.(false);
     this.#failures += 1;
     if (this.#failures > ATTEMPTS_MAX) {
       this.#connection?.close();

@@ -7,10 +7,10 @@ import type { PeerTrace } from '../trace/peerTrace.js';
 import { StatsPoller } from '../trace/statsPoller.js';
 import { PeerChannels } from './channels.js';
 import { decideOffer } from './negotiation.js';
-import { Transceivers } from './transceivers.js';
+import type { Sections } from './transceivers.js';
 
 /** What a connection needs. */
-export interface PeerConnectionOptions {
+export interface PeerConnectionOptions<S extends Sections> {
   /** The attempt's id. */
   readonly id: PeerConnectionId;
   /** To whom. */
@@ -23,9 +23,11 @@ export interface PeerConnectionOptions {
   readonly configuration: RTCConfiguration;
   /** What to send. */
   readonly media: readonly LocalMedia[];
+  /** Makes its sections. */
+  readonly makeSections: (rtc: RTCPeerConnection) => S;
   /** Where to note what happens. */
   readonly trace: PeerTrace;
-  /** Names a track for the trace, by its id and direction. */
+  /** Names a track for the trace, by its direction and what its section is named by. */
   readonly sourceOf: (direction: string, id: string) => string | undefined;
   /** Where to write what goes wrong. */
   readonly logger: Logger;
@@ -38,16 +40,17 @@ export interface PeerConnectionOptions {
 }
 
 /** One attempt at a connection. */
-export class PeerConnection {
+export class PeerConnection<S extends Sections = Sections> {
   /** Its id. */
   readonly id: PeerConnectionId;
   /** Whether this side made it. */
   readonly initiator: boolean;
   /** Its data channels. */
   readonly channels: PeerChannels;
-  readonly #options: PeerConnectionOptions;
+  /** Its media sections. */
+  readonly sections: S;
+  readonly #options: PeerConnectionOptions<S>;
   readonly #rtc: RTCPeerConnection;
-  readonly #transceivers: Transceivers;
   readonly #poller: StatsPoller;
   #media: readonly LocalMedia[];
   #negotiated = false;
@@ -59,14 +62,14 @@ export class PeerConnection {
   #incoming: Promise<void> = Promise.resolve();
 
   /** Makes it; the initiator's first offer follows by itself. */
-  constructor(options: PeerConnectionOptions) {
+  constructor(options: PeerConnectionOptions<S>) {
     this.#options = options;
     this.id = options.id;
     this.initiator = options.initiator;
     this.#media = options.media;
     this.#rtc = new RTCPeerConnection(withDefaults(options.configuration));
     this.channels = new PeerChannels(this.#rtc);
-    this.#transceivers = new Transceivers(this.#rtc);
+    this.sections = options.makeSections(this.#rtc);
     this.#poller = new StatsPoller(this.#rtc, options.trace, () => this.#names());
     observe(this.#rtc, options.trace);
     this.#rtc.onnegotiationneeded = () => this.#offer();
@@ -84,16 +87,6 @@ export class PeerConnection {
   /** Whether the other side has answered, or offered, ever. */
   get negotiated(): boolean {
     return this.#negotiated;
-  }
-
-  /** The other side's media, by track id. */
-  get received(): ReadonlyMap<string, RTCRtpReceiver> {
-    return this.#transceivers.received();
-  }
-
-  /** The sender of one of our tracks. */
-  sender(id: string): RTCRtpSender | undefined {
-    return this.#transceivers.sender(id);
   }
 
   /** Sends exactly this from now on. */
@@ -173,7 +166,7 @@ export class PeerConnection {
   }
 
   #send(): void {
-    this.#transceivers.send(this.#media);
+    this.sections.send(this.#media);
   }
 
   async #offer(): Promise<void> {
@@ -194,13 +187,13 @@ export class PeerConnection {
     if (description?.type !== type) return;
     const { to, trace } = this.#options;
     const { sdp } = description;
-    this.#options.send({ type, to, connection: this.id, sdp, tracks: this.#transceivers.describe() });
+    this.#options.send({ type, to, connection: this.id, sdp, tracks: this.sections.describe() });
     trace.step('signalling', `${type}Sent`, `sent an ${type}`, { bytes: sdp.length });
   }
 
   #described(tracks: readonly MidTrack[]): void {
     this.#negotiated = true;
-    this.#transceivers.describedRemotely(tracks);
+    this.sections.describedRemotely(tracks);
   }
 
   #trickle(candidate: RTCIceCandidate | null): void {
@@ -249,7 +242,7 @@ export class PeerConnection {
 
   #names(): Map<string, string> {
     const names = new Map<string, string>();
-    for (const [key, id] of this.#transceivers.names()) {
+    for (const [key, id] of this.sections.names()) {
       const source = this.#options.sourceOf(key.split(' ')[0] ?? '', id);
       if (source !== undefined) names.set(key, source);
     }

@@ -5,7 +5,21 @@ import type { MidTrack, TrackId } from '../protocol.js';
 const SECTIONS_MAX = 64;
 
 /** Which media section carries which track, in both directions, of one connection. */
-export class Transceivers {
+export interface Sections {
+  /** Sends exactly this from now on. */
+  send(media: readonly LocalMedia[]): void;
+  /** What to say of our own sections in an offer or answer. */
+  describe(): MidTrack[];
+  /** Takes what the other side says of its sections. */
+  describedRemotely(tracks: readonly MidTrack[]): void;
+  /** What the sections carry, as the trace names it: by direction and section (`send 0`). */
+  names(): Map<string, string>;
+  /** The sender of one of our tracks. */
+  sender(id: TrackId): RTCRtpSender | undefined;
+}
+
+/** The sections of a connection to another participant: each carries one track of either side. */
+export class Transceivers implements Sections {
   readonly #connection: RTCPeerConnection;
   readonly #sending = new Map<TrackId, RTCRtpTransceiver>();
   #receiving = new Map<string, TrackId>();

@@ -27,8 +27,10 @@ const CHANGE_INTERVAL_MS = 500;
 export class PeerTrace {
   /** Called when something here changed, at most twice a second. */
   onchange?: (() => void) | undefined;
-  /** Called when `quality` changed. @internal */
+  /** Called when `quality` or `state` changed. @internal */
   onquality?: (() => void) | undefined;
+  /** Called with every look at the connection. @internal */
+  onmeasured?: (() => void) | undefined;
   #state: PeerState = 'new';
   #steps: TraceStep[] = [];
   #stepsDropped = 0;
@@ -166,7 +168,8 @@ export class PeerTrace {
   setState(state: PeerState): void {
     if (this.#state === state || this.#state === 'closed') return;
     this.#state = state;
-    this.#assess();
+    this.#quality = assessQuality(state, this.#stats);
+    this.onquality?.();
     this.#changed();
   }
 
@@ -175,6 +178,14 @@ export class PeerTrace {
     this.#stats = { ...stats, pairs: stats.pairs.map((pair) => this.#named(pair)) };
     this.#assess();
     this.#changed();
+    this.onmeasured?.();
+  }
+
+  /** The connection has ended, and is not needed now. @internal */
+  rest(): void {
+    this.#stats = undefined;
+    this.setState('new');
+    this.#assess();
   }
 
   /** @internal */

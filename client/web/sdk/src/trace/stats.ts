@@ -180,6 +180,7 @@ function toMedia(
     direction,
     kind,
     source,
+    ...optional('rid', text(rtp, 'rid')),
     ...optional('codec', text(entries.get(text(rtp, 'codecId') ?? ''), 'mimeType')),
     ...optional('bitrateBps', rates.bitrateBps),
     packets,

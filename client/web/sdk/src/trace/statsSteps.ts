@@ -37,7 +37,7 @@ function dtlsSteps(before: StatsSummary | undefined, after: StatsSummary): Happe
 
 function mediaSteps(before: StatsSummary | undefined, after: StatsSummary): Happening[] {
   return after.media.flatMap((media) => {
-    const known = before?.media.find(({ mid, direction, kind }) => same(media, { mid, direction, kind }));
+    const known = before?.media.find((other) => same(media, other));
     const { direction, kind, mid, source } = media;
     const data = { mid, kind, direction, source };
     const verb = direction === 'send' ? 'sent' : 'received';
@@ -62,8 +62,9 @@ function mediaSteps(before: StatsSummary | undefined, after: StatsSummary): Happ
   });
 }
 
-function same(media: TraceMedia, other: Pick<TraceMedia, 'mid' | 'direction' | 'kind'>): boolean {
-  return media.mid === other.mid && media.direction === other.direction && media.kind === other.kind;
+function same(media: TraceMedia, other: TraceMedia): boolean {
+  const { mid, direction, kind, rid } = other;
+  return media.mid === mid && media.direction === direction && media.kind === kind && media.rid === rid;
 }
 
 function suffix(direction: TraceMedia['direction']): string {

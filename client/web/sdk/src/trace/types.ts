@@ -114,6 +114,8 @@ export interface TraceMedia {
   readonly kind: 'audio' | 'video';
   /** Where it comes from. */
   readonly source: string;
+  /** Which of several encodings of the track (RFC 8851). */
+  readonly rid?: string;
   /** For example `video/VP8`. */
   readonly codec?: string;
   /** Bits per second, headers not counted. */

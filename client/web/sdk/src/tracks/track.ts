@@ -1,5 +1,6 @@
 import type { TrackKind, TrackSource } from '../protocol.js';
 import type { AudioPlayback } from './audioPlayback.js';
+import type { DisplayMeter } from './displayMeter.js';
 
 /** Sound or picture that can be attached to media elements. It outlives changes of the device behind it. */
 export abstract class Track {
@@ -72,16 +73,22 @@ function shows(element: HTMLMediaElement, track: MediaStreamTrack): boolean {
 /** What another participant sends. */
 export class RemoteTrack extends Track {
   readonly #playback: AudioPlayback;
+  readonly #meter: DisplayMeter;
   #volume: number;
 
   /** @internal */
-  constructor(mediaStreamTrack: MediaStreamTrack, source: TrackSource, playback: AudioPlayback, volume: number) {
+  constructor(
+    mediaStreamTrack: MediaStreamTrack,
+    source: TrackSource,
+    about: { readonly playback: AudioPlayback; readonly meter: DisplayMeter; readonly volume: number },
+  ) {
     super(mediaStreamTrack, source);
-    this.#playback = playback;
-    this.#volume = volume;
+    this.#playback = about.playback;
+    this.#meter = about.meter;
+    this.#volume = about.volume;
   }
 
-  /** Puts the receiver of a new connection in place. @internal */
+  /** Puts what another way brings in place. Elements are without a picture until the next one of it. @internal */
   replace(next: MediaStreamTrack): void {
     if (next !== this.mediaStreamTrack) this.replaceMediaStreamTrack(next);
   }
@@ -93,12 +100,13 @@ export class RemoteTrack extends Track {
   }
 
   protected override onAttached(element: HTMLMediaElement): void {
-    if (this.kind !== 'audio') return;
+    if (this.kind === 'video') return this.#meter.add(element);
     element.volume = this.#volume;
     this.#playback.add(element);
   }
 
   protected override onDetached(element: HTMLMediaElement): void {
-    this.#playback.remove(element);
+    if (this.kind === 'video') this.#meter.remove(element);
+    else this.#playback.remove(element);
   }
 }

@@ -50,8 +50,8 @@ export class FakeRtc extends EventTarget {
     return channel;
   }
 
-  addTransceiver(kind: string): FakeTransceiver {
-    const transceiver = new FakeTransceiver(kind);
+  addTransceiver(kind: string, init: RTCRtpTransceiverInit = {}): FakeTransceiver {
+    const transceiver = new FakeTransceiver(kind, init);
     this.transceivers.push(transceiver);
     // However many sections are added in one go, the event comes once (W3C webrtc-pc §4.7.3).
     if (!this.#negotiationNeeded) queueMicrotask(() => this.#tellNegotiationNeeded());
@@ -117,20 +117,53 @@ export class FakeTransceiver {
   mid: string | null = null;
   direction = 'sendrecv';
   currentDirection: string | null = null;
-  readonly receiver: { track: { kind: string } };
+  readonly receiver: FakeReceiver;
   readonly sender = {
     track: null as unknown,
     replaceTrack: async (track: unknown) => {
       this.sender.track = track;
     },
+    getParameters: () => ({ encodings: structuredClone(this.encodings) }),
+    setParameters: async ({ encodings }: { encodings: RTCRtpEncodingParameters[] }) => {
+      this.encodings = encodings;
+    },
   };
+  /** What is sent of its track. */
+  encodings: RTCRtpEncodingParameters[];
 
-  constructor(kind: string) {
-    this.receiver = { track: { kind } };
+  constructor(kind: string, init: RTCRtpTransceiverInit = {}) {
+    this.receiver = new FakeReceiver(kind);
+    this.direction = init.direction ?? 'sendrecv';
+    this.encodings = init.sendEncodings ?? [{}];
   }
 
   stop(): void {
     // `currentDirection` follows once the other side has agreed (W3C webrtc-pc §5.4.2).
     this.direction = 'stopped';
+  }
+}
+
+/** As much of `RTCRtpReceiver`. */
+export class FakeReceiver {
+  readonly track: { readonly kind: string; readyState: string };
+  /** What has been decoded, or has come. */
+  come = 0;
+
+  constructor(kind: string) {
+    this.track = { kind, readyState: 'live' };
+  }
+
+  /** As the code under test takes it. */
+  get asReal(): RTCRtpReceiver {
+    return this as unknown as RTCRtpReceiver;
+  }
+
+  async getStats(): Promise<Map<string, unknown>> {
+    const { kind } = this.track;
+    return new Map([['in', { type: 'inbound-rtp', kind, framesDecoded: this.come, packetsReceived: this.come }]]);
+  }
+
+  getSynchronizationSources(): [] {
+    return [];
   }
 }

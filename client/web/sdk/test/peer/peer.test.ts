@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../src/options.js';
 import type { LocalMedia } from '../../src/participants/localParticipant.js';
 import { Peer } from '../../src/peer/peer.js';
+import { Transceivers } from '../../src/peer/transceivers.js';
 import type { ClientMessage } from '../../src/protocol.js';
 import { PeerTrace } from '../../src/trace/peerTrace.js';
 import { FakeRtc } from './fakeRtc.js';
@@ -24,8 +25,8 @@ function makePeer(options: { polite?: boolean } = {}) {
   const state = {
     online: true,
     media: [
-      { id: 'mic', kind: 'audio', track: null },
-      { id: 'cam', kind: 'video', track: camera },
+      { id: 'mic', kind: 'audio', source: 'microphone', track: null },
+      { id: 'cam', kind: 'video', source: 'camera', track: camera },
     ] as LocalMedia[],
   };
   const peer = new Peer({
@@ -33,6 +34,7 @@ function makePeer(options: { polite?: boolean } = {}) {
     polite: options.polite ?? false,
     configuration: () => ({}),
     trace,
+    makeSections: (rtc) => new Transceivers(rtc),
     sourceOf: () => undefined,
     logger: silentLogger,
     send: (message) => sent.push(message),
@@ -84,7 +86,7 @@ test("whoever answers sends in the offer's own sections", async () => {
     { type: 'answer', connection: 'c1', tracks: [{ track: 'mic' }, { mid: '1', track: 'cam' }] },
   ]);
   expect(FakeRtc.last.transceivers.map(({ direction }) => direction)).toEqual(['sendrecv', 'sendrecv', 'recvonly']);
-  expect([...(peer.connection?.received.keys() ?? [])]).toEqual(['their-cam']);
+  expect([...(peer.connection?.sections.received().keys() ?? [])]).toEqual(['their-cam']);
 });
 
 test('a track that starts or stops needs no new offer; one more does', async () => {
@@ -94,15 +96,15 @@ test('a track that starts or stops needs no new offer; one more does', async () 
   answer(peer.connection?.id ?? '');
   await settle();
   state.media = [
-    { id: 'mic', kind: 'audio', track: null },
-    { id: 'cam', kind: 'video', track: null },
+    { id: 'mic', kind: 'audio', source: 'microphone', track: null },
+    { id: 'cam', kind: 'video', source: 'camera', track: null },
   ];
   peer.syncMedia();
   await settle();
   expect(FakeRtc.last.transceivers[1]?.sender.track).toBeNull();
   expect(offers()).toHaveLength(1);
 
-  state.media = [...state.media, { id: 'canvas', kind: 'video', track: camera }];
+  state.media = [...state.media, { id: 'canvas', kind: 'video', source: 'other', track: camera }];
   peer.syncMedia();
   await settle();
   expect(offers()).toHaveLength(2);
@@ -224,7 +226,7 @@ test('after the end nothing happens any more', async () => {
 test('what is no longer sent leaves its section to the other side, and to what is sent next once that is agreed', async () => {
   const { peer, state, answer, sent } = makePeer();
   const [mic, cam] = state.media as [LocalMedia, LocalMedia];
-  const extra = (id: string): LocalMedia => ({ id, kind: 'video', track: camera });
+  const extra = (id: string): LocalMedia => ({ id, kind: 'video', source: 'other', track: camera });
   state.media = [mic, cam, extra('canvas-1')];
   peer.begin();
   await settle();

@@ -9,6 +9,7 @@ import { Sounds } from './sounds.js';
 import { Stage } from './stage.js';
 import { Toolbar } from './toolbar.js';
 import { CallView, CallViewContext } from './view.js';
+import { WayLine } from './wayLine.js';
 
 const ChatPanel = lazy(async () => (await import('./chatPanel.js')).ChatPanel);
 const PeoplePanel = lazy(async () => (await import('./peoplePanel.js')).PeoplePanel);
@@ -40,6 +41,7 @@ export function CallScreen({ session, call }: { session: Session; call: Call }) 
           </h1>
           <Banners />
           <Stage />
+          <WayLine />
         </main>
         {panel && (
           <Panel key={panel} name={panel}>

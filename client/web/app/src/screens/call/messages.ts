@@ -1,8 +1,32 @@
+import type { Topology, TopologyReason } from 'moim-client';
 import { defineMessages } from '../../i18n/messages.js';
 import { plural } from '../../i18n/plural.js';
 
 /** How much of a chat message a screen reader is told. */
 const SPOKEN_CHARACTERS_MAX = 140;
+
+/** How media travels directly, in a quiet line. */
+const MESH = { en: 'Directly between you', ko: '참가자끼리 직접 연결됨' };
+
+/** By the server, and why. */
+const WAYS: Record<'en' | 'ko', Record<TopologyReason, string>> = {
+  en: {
+    configured: 'Through the server, as it is set up',
+    few: 'Through the server',
+    many: 'Through the server, as more than two people are here',
+    pathPoor: 'Through the server, as a direct connection was poor',
+    pathAbsent: 'Through the server, as not everybody can connect directly',
+    serverOnly: 'Through the server, as an encoder or player is here',
+  },
+  ko: {
+    configured: '서버를 거쳐 연결됨: 서버 설정',
+    few: '서버를 거쳐 연결됨',
+    many: '서버를 거쳐 연결됨: 세 명 이상이 함께하고 있습니다',
+    pathPoor: '서버를 거쳐 연결됨: 직접 연결의 상태가 나빴습니다',
+    pathAbsent: '서버를 거쳐 연결됨: 직접 연결할 수 없는 사람이 있습니다',
+    serverOnly: '서버를 거쳐 연결됨: 송출 또는 재생 프로그램이 함께하고 있습니다',
+  },
+};
 
 /** Texts of the call, without those of panels that are loaded later. */
 export const callMessages = defineMessages(
@@ -34,6 +58,11 @@ export const callMessages = defineMessages(
 
     nameYou: (name: string) => `${name} (you)`,
     participants: 'Participants',
+    page: (page: number, pages: number) => `Page ${page} of ${pages}`,
+    previousPage: 'Previous page',
+    nextPage: 'Next page',
+    pictureHeld: 'Your connection is too slow for this picture',
+    way: (topology: Topology, reason: TopologyReason) => (topology === 'sfu' ? WAYS.en[reason] : MESH.en),
     screenOf: (name: string) => `${name}’s screen`,
     yourScreen: 'Your screen',
     pictureOf: (name: string) => `${name}’s camera`,
@@ -67,6 +96,8 @@ export const callMessages = defineMessages(
     chatFrom: (name: string, text: string) => `${name}: ${text.slice(0, SPOKEN_CHARACTERS_MAX)}`,
     fileFrom: (name: string, file: string) => `${name} offers the file ${file}`,
     fileReceived: (file: string) => `${file} has arrived`,
+    filesNeedDirect:
+      'Files go directly from one to the other. That is not possible while the call goes through the server.',
     publishFailed: {
       microphone: 'The others cannot hear you: the microphone could not be published. Turn it off and on again.',
       camera: 'The others cannot see you: the camera could not be published. Turn it off and on again.',
@@ -119,6 +150,11 @@ export const callMessages = defineMessages(
 
     nameYou: (name) => `${name} (나)`,
     participants: '참가자',
+    page: (page, pages) => `${pages}페이지 중 ${page}페이지`,
+    previousPage: '이전 페이지',
+    nextPage: '다음 페이지',
+    pictureHeld: '연결이 느려 영상을 받을 수 없습니다',
+    way: (topology, reason) => (topology === 'sfu' ? WAYS.ko[reason] : MESH.ko),
     screenOf: (name) => `${name}님의 화면`,
     yourScreen: '내 화면',
     pictureOf: (name) => `${name}님의 카메라`,
@@ -151,6 +187,7 @@ export const callMessages = defineMessages(
     chatFrom: (name, text) => `${name}: ${text.slice(0, SPOKEN_CHARACTERS_MAX)}`,
     fileFrom: (name, file) => `${name}님이 보내려는 파일: ${file}`,
     fileReceived: (file) => `받은 파일: ${file}`,
+    filesNeedDirect: '파일은 참가자끼리 직접 주고받습니다. 통화가 서버를 거치는 동안에는 보낼 수 없습니다.',
     publishFailed: {
       microphone: '마이크 소리를 전송하지 못해 다른 사람이 내 말을 들을 수 없습니다. 마이크를 껐다가 다시 켜 보세요.',
       camera: '카메라 영상을 전송하지 못해 다른 사람이 나를 볼 수 없습니다. 카메라를 껐다가 다시 켜 보세요.',

@@ -1,4 +1,5 @@
-import type { ParticipantView } from '../../state/participantView.js';
+import { useEffect, useRef } from 'preact/hooks';
+import { type ParticipantView, publicationOf } from '../../state/participantView.js';
 import { Avatar } from '../../ui/avatar.js';
 import { Icon } from '../../ui/icon.js';
 import { TrackVideo } from '../../ui/trackVideo.js';
@@ -15,9 +16,14 @@ export function Tile({ person, source }: { person: ParticipantView; source: Tile
   const isScreen = source === 'screenShare';
   const track = isScreen ? person.screen : person.camera;
   const speaking = person.speaking && person.microphoneOn && !isScreen;
+  const ref = useRef<HTMLElement>(null);
+  const publication = publicationOf(person, source);
+  // The tile is there before its picture, which is to come as large as it will be shown.
+  useEffect(() => (ref.current ? publication?.observe(ref.current) : undefined), [publication]);
   const classes = ['tile', isScreen && 'tile-screen', speaking && 'tile-speaking', person.isLocal && 'tile-local'];
   return (
     <article
+      ref={ref}
       class={classes.filter(Boolean).join(' ')}
       aria-label={label(person, isScreen)}
       data-testid="tile"
@@ -38,6 +44,9 @@ export function Tile({ person, source }: { person: ParticipantView; source: Tile
         <span class="tile-empty">
           {isScreen ? <Icon name="screenShare" size={40} /> : <Avatar name={person.name} />}
         </span>
+      )}
+      {!isScreen && person.pictureHeld === 'bandwidth' && person.link === 'connected' && (
+        <span class="tile-held">{texts.pictureHeld}</span>
       )}
       <LinkNotice person={person} />
       {person.isLocal && isScreen && <OwnScreenNote />}

@@ -23,7 +23,7 @@ export function MediaTable({ media }: { media: readonly TraceMedia[] }) {
         </thead>
         <tbody>
           {active.map((item) => (
-            <tr key={`${item.direction}/${item.mid}/${item.kind}`}>
+            <tr key={`${item.direction}/${item.mid}/${item.kind}/${item.rid}`}>
               <th scope="row">
                 {texts.source[item.source ?? item.kind] ?? item.source}{' '}
                 <span class="muted">{texts.direction[item.direction]}</span>

@@ -1,4 +1,4 @@
-import type { RemoteParticipant, TracePair } from 'moim-client';
+import type { ConnectionQuality, PeerState, PeerTrace, RemoteParticipant, TracePair } from 'moim-client';
 import { language } from '../../../i18n/language.js';
 import { formatBitrate, formatNumber } from '../../../lib/format.js';
 import { pathKind } from '../../../lib/tracePath.js';
@@ -7,6 +7,7 @@ import { totalBps } from '../../../state/traceHistory.js';
 import { Avatar } from '../../../ui/avatar.js';
 import { QualityBars } from '../qualityButton.js';
 import { useCallView } from '../view.js';
+import { LayersTable } from './layersTable.js';
 import { MediaTable } from './mediaTable.js';
 import { messages } from './messages.js';
 import { Metric } from './metric.js';
@@ -15,38 +16,74 @@ import { PathDiagram } from './pathDiagram.js';
 import { Phases } from './phases.js';
 import { Timeline } from './timeline.js';
 
-interface PeerDetailsProps {
-  person: ParticipantView;
-  participant: RemoteParticipant;
+/** The direct connection to somebody. */
+export function PeerDetails({ person, participant }: { person: ParticipantView; participant: RemoteParticipant }) {
+  return <ConnectionDetails of="peer" id={person.id} name={person.name} trace={participant.connection} />;
+}
+
+/** What comes of somebody by the server. */
+export function ForwardedDetails({ person, participant }: { person: ParticipantView; participant: RemoteParticipant }) {
+  const { call } = useCallView();
+  void call.traceVersion.value;
+  return (
+    <section class="peer" data-testid="peer-details" data-name={person.name} data-participant={person.id}>
+      <Header name={person.name} state={participant.connectionState} quality={participant.connectionQuality} />
+      <LayersTable participant={participant} media={call.room.serverConnection?.media ?? []} />
+    </section>
+  );
+}
+
+/** The connection to the server. */
+export function ServerDetails({ trace }: { trace: PeerTrace }) {
+  return <ConnectionDetails of="server" id="server" name={messages.value.serverName} trace={trace} />;
+}
+
+interface HeaderProps {
+  name: string;
+  state: PeerState;
+  quality: ConnectionQuality;
+}
+
+function Header({ name, state, quality }: HeaderProps) {
+  const texts = messages.value;
+  return (
+    <div class="peer-header">
+      <Avatar name={name} small />
+      <div>
+        <h3 dir="auto">{name}</h3>
+        <p class={`peer-quality quality-${quality}`}>
+          <QualityBars quality={quality} />
+          <span>
+            {texts.state[state]}
+            {state === 'connected' && ` · ${texts.quality[quality]}`}
+          </span>
+        </p>
+      </div>
+    </div>
+  );
+}
+
+interface ConnectionDetailsProps {
+  of: 'peer' | 'server';
+  id: string;
+  name: string;
+  trace: PeerTrace;
 }
 
 /** One connection, from its measurements now down to how it came about. */
-export function PeerDetails({ person, participant }: PeerDetailsProps) {
+function ConnectionDetails({ of, id, name, trace }: ConnectionDetailsProps) {
   const { call } = useCallView();
   // The trace changes in place; the version tells when.
   void call.traceVersion.value;
   const texts = messages.value;
-  const trace = participant.connection;
-  const history = call.history.of(participant);
+  const history = call.history.of(trace);
   const number = (value: number | undefined, digits = 0) =>
     value === undefined ? '–' : formatNumber(value, language.value, digits);
   return (
-    <section class="peer" data-testid="peer-details" data-name={person.name} data-participant={person.id}>
-      <div class="peer-header">
-        <Avatar name={person.name} small />
-        <div>
-          <h3 dir="auto">{person.name}</h3>
-          <p class={`peer-quality quality-${trace.quality}`}>
-            <QualityBars quality={trace.quality} />
-            <span>
-              {texts.state[trace.state]}
-              {trace.state === 'connected' && ` · ${texts.quality[trace.quality]}`}
-            </span>
-          </p>
-        </div>
-      </div>
+    <section class="peer" data-testid={`${of}-details`} data-name={name} data-participant={id}>
+      <Header name={name} state={trace.state} quality={trace.quality} />
       <PathDiagram
-        name={person.name}
+        name={name}
         pair={trace.selectedPair}
         path={pathKind(trace.selectedPair?.local, trace.selectedPair?.remote)}
         relayReason={trace.relayReason}
@@ -78,7 +115,7 @@ export function PeerDetails({ person, participant }: PeerDetailsProps) {
           floor={100_000}
         />
       </div>
-      <Facts participant={participant} />
+      <Facts trace={trace} />
       <MediaTable media={trace.media} />
       <Phases steps={trace.steps} />
       <Timeline steps={trace.steps} dropped={trace.stepsDropped} />
@@ -87,9 +124,8 @@ export function PeerDetails({ person, participant }: PeerDetailsProps) {
   );
 }
 
-function Facts({ participant }: { participant: RemoteParticipant }) {
+function Facts({ trace }: { trace: PeerTrace }) {
   const texts = messages.value;
-  const { connection: trace } = participant;
   const { dtls, selectedPair, availableOutgoingBps } = trace;
   const facts: [label: string, value: string | undefined][] = [
     [texts.fact.path, texts.path[pathKind(selectedPair?.local, selectedPair?.remote) ?? 'none'].title],
