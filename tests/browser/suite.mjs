@@ -4,6 +4,7 @@ import process from 'node:process';
 import { runScenarios } from './harness/scenario.mjs';
 import './tests/call.test.mjs';
 import './tests/mesh.test.mjs';
+import './tests/rooms.test.mjs';
 import './tests/native.test.mjs';
 import './tests/links.test.mjs';
 import './tests/room.test.mjs';

@@ -269,6 +269,59 @@ export class Person {
   }
 
   /**
+   * How media travels, as one is told.
+   * @returns {Promise<string | undefined>} `mesh` or `sfu`
+   */
+  async way() {
+    const line = this.page.getByTestId('way');
+    return (await line.count()) === 0 ? undefined : line.evaluate((line) => line.dataset.topology);
+  }
+
+  /**
+   * Waits until media travels so.
+   * @param {'mesh' | 'sfu'} topology
+   * @param {number} [withinMs]
+   */
+  async travelsBy(topology, withinMs) {
+    const what = `${this.name} is told that media travels by ${topology}`;
+    await eventually(what, async () => (await this.way()) === topology, withinMs);
+  }
+
+  /**
+   * What the server says that it forwards of somebody's camera.
+   * @param {string} name
+   * @returns {Promise<import('./globals.d.ts').Reception | undefined>}
+   */
+  receptionOf(name) {
+    return this.page.evaluate((name) => {
+      const others = [...(window.__moim?.room.remoteParticipants.values() ?? [])];
+      return others.find((other) => other.name === name)?.getTrackPublication('camera')?.reception;
+    }, name);
+  }
+
+  /** Whether anything is shown that the server forwards. */
+  receivesByServer() {
+    return this.page.evaluate(() => {
+      const others = [...(window.__moim?.room.remoteParticipants.values() ?? [])];
+      return others.some((other) => other.getTrackPublication('camera')?.reception !== undefined);
+    });
+  }
+
+  /** Measures from now on how long pictures stand still. */
+  async watchesPictures() {
+    await this.page.evaluate(() => window.__probe.watchPictures());
+  }
+
+  /**
+   * The longest time without a new picture since they are watched, in milliseconds.
+   * @param {string} name whose
+   */
+  async interruptionOf(name) {
+    const all = await this.page.evaluate(() => window.__probe.interruptions());
+    return Math.round(all[name] ?? Number.NaN);
+  }
+
+  /**
    * What has happened to the connection to the only other one, by the application's own notes.
    * @param {number} since in milliseconds since 1970
    * @returns {Promise<{ code: string, time: number }[]>} the oldest first
@@ -287,15 +340,20 @@ export class Person {
    */
   trace() {
     return this.page.evaluate(() => {
-      const others = [...(window.__moim?.room.remoteParticipants.values() ?? [])];
-      const traces = others.map(({ name, connection: { state, steps, candidates, pairs } }) => ({
+      const { room } = window.__moim ?? {};
+      const others = [...(room?.remoteParticipants.values() ?? [])];
+      const all = [
+        ...others,
+        ...(room?.serverConnection ? [{ name: 'server', connection: room.serverConnection }] : []),
+      ];
+      const traces = all.map(({ name, connection: { state, steps, candidates, pairs, media } }) => ({
         name,
         state,
         steps: steps.map(({ at, text }) => `${(at / 1000).toFixed(3)} ${text}`),
-        candidates,
-        pairs,
+        ...{ candidates, pairs, media },
       }));
-      return JSON.stringify(traces, null, 1);
+      const forwarded = others.map((other) => [other.name, other.getTrackPublication('camera')?.reception]);
+      return JSON.stringify({ traces, forwarded }, null, 1);
     });
   }
 

@@ -27,7 +27,9 @@
  * @typedef {object} Probe
  * @property {RTCPeerConnection[]} connections every one the page has made
  * @property {string[]} violations of the content security policy
- * @property {() => Promise<Path | undefined>} path of the newest connection
+ * @property {() => Promise<Path | undefined>} path of the connection by which the others are seen and heard
+ * @property {() => void} watchPictures measures from now on how long pictures stand still
+ * @property {() => Record<string, number>} interruptions the longest time without a new picture since then, in milliseconds, by name of participant
  * @property {(kind: 'audio' | 'video', name: string, source: string) => Promise<Reception | undefined>} reception
  */
 
@@ -40,6 +42,8 @@ export function installProbe(restraint) {
   const probe = {
     connections: [],
     violations: [],
+    watchPictures: () => {},
+    interruptions: () => ({}),
     async reception(kind, name, source) {
       const quoted = CSS.escape(name);
       const selector =
@@ -56,10 +60,7 @@ export function installProbe(restraint) {
       return undefined;
     },
     async path() {
-      const report = await probe.connections
-        .filter(({ connectionState }) => connectionState !== 'closed')
-        .at(-1)
-        ?.getStats();
+      const report = await probe.connections.findLast(isInUse)?.getStats();
       const all = [...(report?.values() ?? [])];
       const selected = all.find(({ type }) => type === 'transport')?.selectedCandidatePairId;
       // Firefox marks the pair itself.
@@ -68,6 +69,46 @@ export function installProbe(restraint) {
       return local && remote && { local: end(local), remote: end(remote) };
     },
   };
+
+  /**
+   * Whether something that it brings is shown or played: a connection to the server may stand by.
+   * @param {RTCPeerConnection} connection
+   */
+  function isInUse(connection) {
+    if (connection.connectionState === 'closed') return false;
+    const elements = [...document.querySelectorAll('video, audio')].map(
+      (element) => /** @type {HTMLMediaElement} */ (element),
+    );
+    const used = elements.flatMap(({ srcObject }) => /** @type {MediaStream | null} */ (srcObject)?.getTracks() ?? []);
+    return connection.getReceivers().some(({ track }) => used.includes(track));
+  }
+
+  /** When the newest picture of somebody was shown, and the longest time between two; by name. @type {Map<string, { at: number, longest: number }>} */
+  const pictures = new Map();
+  /** @type {WeakSet<HTMLVideoElement>} */
+  const followed = new WeakSet();
+
+  /** Follows the pictures of every camera there is, and of those to come. */
+  function followPictures() {
+    for (const video of /** @type {NodeListOf<HTMLVideoElement>} */ (
+      document.querySelectorAll('[data-testid="tile"][data-source="camera"][data-local="false"] video')
+    )) {
+      if (!followed.has(video)) follow(video);
+    }
+  }
+
+  /** @param {HTMLVideoElement} video */
+  function follow(video) {
+    followed.add(video);
+    const name = /** @type {HTMLElement | null} */ (video.closest('[data-name]'))?.dataset.name ?? '';
+    const seen = () => {
+      const known = pictures.get(name);
+      const now = performance.now();
+      pictures.set(name, { at: now, longest: Math.max(known?.longest ?? 0, known ? now - known.at : 0) });
+      video.requestVideoFrameCallback(seen);
+    };
+    video.requestVideoFrameCallback(seen);
+  }
 
   /** @param {any} candidate */
   function end({ candidateType, protocol, address, port, relayProtocol }) {
@@ -80,7 +121,9 @@ export function installProbe(restraint) {
     const iceServers = (configuration?.iceServers ?? [])
       .map((server) => ({ ...server, urls: [server.urls].flat().filter((url) => wanted.test(url)) }))
       .filter(({ urls }) => urls.length > 0);
-    const policy = restraint.relayOnly ? { iceTransportPolicy: /** @type {const} */ ('relay') } : {};
+    // A connection that is left no relay is the one to the server, which asks for none by UDP.
+    const isRelayed = restraint.relayOnly && iceServers.length > 0;
+    const policy = isRelayed ? { iceTransportPolicy: /** @type {const} */ ('relay') } : {};
     return { ...configuration, iceServers, ...policy };
   }
 
@@ -103,6 +146,16 @@ export function installProbe(restraint) {
     }
     return undefined;
   }
+
+  probe.watchPictures = () => {
+    pictures.clear();
+    followPictures();
+    new MutationObserver(followPictures).observe(document.body, { childList: true, subtree: true });
+  };
+  probe.interruptions = () => {
+    const now = performance.now();
+    return Object.fromEntries([...pictures].map(([name, { at, longest }]) => [name, Math.max(longest, now - at)]));
+  };
 
   class WatchedConnection extends RTCPeerConnection {
     /** @param {RTCConfiguration} [configuration] */

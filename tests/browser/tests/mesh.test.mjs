@@ -3,8 +3,11 @@
 import { scenario } from '../harness/scenario.mjs';
 import { eventually } from '../harness/wait.mjs';
 
+/** A server that leaves media to the participants. */
+const MESH = { MOIM_ROOMS_TOPOLOGY: 'mesh' };
+
 scenario('mesh: three people; one browser is killed and the call of the others goes on', async (scene) => {
-  const moim = await scene.moim();
+  const moim = await scene.ownMoim(MESH);
   const anna = await scene.person('Anna');
   const ben = await scene.person('Ben', { in: 'firefox' });
   const { person: cleo, kill } = await scene.mortal('Cleo');
@@ -32,7 +35,7 @@ scenario('mesh: three people; one browser is killed and the call of the others g
 });
 
 scenario('mesh: four people fill a room, and the fifth is told so', async (scene) => {
-  const moim = await scene.moim();
+  const moim = await scene.ownMoim(MESH);
   // Two of them only listen: what is asked here is who gets in, and four cameras would keep a small machine busy.
   /** @type {[string, import('../harness/browsers.mjs').BrowserKind][]} */
   const guests = [
