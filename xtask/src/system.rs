@@ -70,6 +70,8 @@ pub(crate) const PARTNERS: &[Need] = &[
     Need::new("/usr/share/doc/gstreamer1.0-plugins-bad", "gstreamer1.0-plugins-bad"),
     Need::new("/usr/share/doc/gstreamer1.0-nice", "gstreamer1.0-nice"),
     Need::new("/usr/share/doc/python3-venv", "python3-venv"),
+    // To post offers.
+    Need::new("curl", "curl"),
 ];
 
 /// Installs what is missing if it may; otherwise says what to type and stops.

@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failure of the helpers is a failure of the test")]
 #![expect(clippy::print_stdout, reason = "what happened is shown when a test fails")]
 
+mod broadcast;
+#[path = "../../../lab/tests/support/moim.rs"]
+mod moim;
 mod ours;
 mod partner;
 
