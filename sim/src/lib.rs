@@ -13,6 +13,7 @@ pub mod packet;
 pub mod participant;
 pub mod plan;
 pub mod random;
+pub mod rooms;
 pub mod run;
 pub mod tcp;
 pub mod world;

@@ -1,6 +1,8 @@
 //! Lives through worlds of seeds: one, told in full, or many.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
+mod many_rooms;
+
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use moim_sim::participant::TalkKind;
@@ -8,16 +10,16 @@ use moim_sim::plan::Plan;
 use moim_sim::{Seed, run};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Deterministic worlds in which two people call each other.
+/// Deterministic worlds in which two people call each other, or many are in a room.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// By what people talk: `ice` or `peer`.
+    /// What kind of world: two talk by `ice` or `peer`, or many are in `rooms` of a forwarder.
     #[arg(long, default_value = "ice", value_parser = kind)]
-    kind: TalkKind,
+    kind: Kind,
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,13 +32,23 @@ enum Command {
         /// The first seed.
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// By what people talk: `ice` or `peer`.
+        /// What kind of world: `ice`, `peer` or `rooms`.
         #[arg(long, default_value = "ice", value_parser = kind)]
-        kind: TalkKind,
+        kind: Kind,
+        /// Instead of many worlds, one room that lasts so many hours of its own time.
+        #[arg(long)]
+        hours: Option<f64>,
         /// After how many failures to stop.
         #[arg(long, default_value_t = 10)]
         failures_max: usize,
     },
+}
+
+/// A kind of world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Talk(TalkKind),
+    Rooms,
 }
 
 fn main() -> ExitCode {
@@ -51,11 +63,24 @@ fn main() -> ExitCode {
 
 fn act(arguments: &Arguments) -> Result<()> {
     match arguments.command {
-        Some(Command::Soak { seeds, from, kind, failures_max }) => soak(from, seeds, kind, failures_max),
+        Some(Command::Soak { from, kind: Kind::Rooms, hours: Some(hours), .. }) => {
+            many_rooms::long(Seed(from), Duration::from_secs_f64(hours * 3_600.0))
+        }
+        Some(Command::Soak { hours: Some(_), .. }) => bail!("only rooms last for hours"),
+        Some(Command::Soak { seeds, from, kind: Kind::Rooms, failures_max, .. }) => {
+            many_rooms::soak(from, seeds, failures_max)
+        }
+        Some(Command::Soak { seeds, from, kind: Kind::Talk(kind), failures_max, .. }) => {
+            soak(from, seeds, kind, failures_max)
+        }
         None => {
             let seed =
                 std::env::var("SIM_SEED").context("set SIM_SEED to the seed of the world, or give `soak`")?;
-            one(Seed(seed.parse().context("SIM_SEED is not a number")?), arguments.kind)
+            let seed = Seed(seed.parse().context("SIM_SEED is not a number")?);
+            match arguments.kind {
+                Kind::Talk(kind) => one(seed, kind),
+                Kind::Rooms => many_rooms::one(seed),
+            }
         }
     }
 }
@@ -103,7 +128,11 @@ fn soak(from: u64, seeds: u64, kind: TalkKind, failures_max: usize) -> Result<()
     if failures.is_empty() { Ok(()) } else { bail!("worlds that failed: {failures:?}") }
 }
 
-fn kind(text: &str) -> Result<TalkKind, String> {
+fn kind(text: &str) -> Result<Kind, String> {
+    if text == "rooms" {
+        return Ok(Kind::Rooms);
+    }
     let known = TalkKind::ALL.into_iter().find(|kind| kind.as_str() == text);
-    known.ok_or_else(|| format!("{text:?} is neither of {:?}", TalkKind::ALL.map(TalkKind::as_str)))
+    let names = TalkKind::ALL.map(TalkKind::as_str);
+    known.map(Kind::Talk).ok_or_else(|| format!("{text:?} is neither of {names:?} nor \"rooms\""))
 }
