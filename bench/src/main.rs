@@ -9,6 +9,7 @@ mod forwarder;
 mod peer;
 mod process;
 mod server;
+mod sfu;
 mod signal;
 mod turn;
 mod udp;
@@ -31,6 +32,8 @@ enum Command {
     Turn(Box<turn::Options>),
     /// The peer connection in memory, beside str0m: time and allocations per packet, handshakes, memory
     Peer(peer::Options),
+    /// Forwarding, beside a forwarder made of str0m and beside what encrypting and sending cost at least
+    Sfu(sfu::Options),
     /// Congestion control, beside str0m's, over the same simulated links: use of the link, delay, loss
     Cc(cc::Options),
     /// A blind forwarder, as `turn` starts them
@@ -42,6 +45,7 @@ fn main() -> Result<()> {
         Command::Signal(options) => signal::measure(&options),
         Command::Turn(options) => turn::measure(&options),
         Command::Peer(options) => peer::measure(&options),
+        Command::Sfu(options) => sfu::measure(&options),
         Command::Cc(options) => cc::measure(&options),
         Command::Forwarder(options) => forwarder::run(&options),
     }

@@ -133,7 +133,7 @@ struct Totals {
 
 /// What one end has done.
 #[derive(Default)]
-struct Side {
+pub(crate) struct Side {
     /// Of the packets whose time counts.
     elapsed: Duration,
     packets: usize,
@@ -144,7 +144,7 @@ struct Side {
 impl Side {
     /// Does something with packets, and says with how many. Its time counts unless somebody else had the processor meanwhile: then the
     /// thread has used less of it than time has passed.
-    fn add(&mut self, work: impl FnOnce() -> usize) -> usize {
+    pub(crate) fn add(&mut self, work: impl FnOnce() -> usize) -> usize {
         let (allocations, used) = (Snapshot::now(), thread_time());
         let begin = Instant::now();
         let packets = work();
@@ -157,8 +157,12 @@ impl Side {
         packets
     }
 
-    fn microseconds(&self) -> f64 {
+    pub(crate) fn microseconds(&self) -> f64 {
         self.elapsed.as_secs_f64() * 1e6 / self.packets as f64
+    }
+
+    pub(crate) fn allocations(&self) -> u64 {
+        self.allocations
     }
 }
 

@@ -32,6 +32,18 @@ pub(crate) fn turn(flags: &[&str]) -> Result<()> {
     })
 }
 
+/// What forwarding a packet costs, in memory, beside str0m and beside what encrypting and sending cost at least.
+pub(crate) fn sfu(flags: &[&str]) -> Result<()> {
+    shell::step("build the benchmark", || {
+        shell::run(&mut workspace::cargo(&["build", "-q", "--release", "-p", "moim-bench"]))
+    })?;
+    let bench = Metadata::read()?.target_dir()?.join("release/moim-bench");
+    let bench = bench.to_str().context("the target folder's name is not UTF-8")?;
+    shell::step("measure forwarding", || {
+        shell::run(shell::command(bench, workspace::root()).arg("sfu").args(flags))
+    })
+}
+
 /// What a release build from nothing takes, and how large what comes out is.
 pub(crate) fn build() -> Result<()> {
     let target = Metadata::read()?.target_dir()?.join("bench-build");

@@ -29,7 +29,7 @@ cargo xtask ci                                 what the project's checks run: fo
 cargo xtask tidy                               the house rules that no compiler knows
 cargo xtask codegen [--check]                  write (or compare) the files that are generated from Rust
 cargo xtask fuzz [TARGET] [--seconds N]        fuzz one target, or each in turn, for N seconds (300)
-cargo xtask bench signal|turn|build [FLAGS]    measure signalling, relaying, or the size and build time of the binary
+cargo xtask bench signal|turn|sfu|build [FLAGS] measure signalling, relaying, forwarding, or the size and build time of the binary
 ";
 
 fn main() -> ExitCode {
@@ -60,6 +60,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["bench", "signal", flags @ ..] => bench::signal(flags),
         ["bench", "turn", flags @ ..] => bench::turn(flags),
+        ["bench", "sfu", flags @ ..] => bench::sfu(flags),
         ["bench", "build"] => bench::build(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
