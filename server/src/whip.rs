@@ -29,7 +29,7 @@ use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use fragment::Fragment;
 use moim_signal::id::{PeerConnectionId, RoomName};
@@ -57,43 +57,29 @@ pub(crate) struct Options {
     name: Option<String>,
 }
 
-/// What comes with a request that makes a resource.
-struct Asked {
-    role: Role,
-    room: RoomName,
-    name: String,
-    peer: Peer,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-}
+/// A request for a resource, and by whom.
+type Posted = (Extension<Peer>, Path<String>, Query<Options>, Request);
 
 /// `POST /whip/{room}`.
 pub(crate) async fn publish(
     State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    Path(room): Path<String>,
-    Query(options): Query<Options>,
+    peer: Extension<Peer>,
+    room: Path<String>,
+    options: Query<Options>,
     request: Request,
 ) -> Response {
-    let name = options.name.unwrap_or_else(|| "WHIP".to_owned());
-    let (Parts { uri, headers, .. }, body) = request.into_parts();
-    let asked = Asked { role: Role::Publisher, room: RoomName::new(room), name, peer, uri, headers, body };
-    make(&shared, asked).await.unwrap_or_else(refuse)
+    make(&shared, Role::Publisher, (peer, room, options, request)).await.unwrap_or_else(refuse)
 }
 
 /// `POST /whep/{room}`.
 pub(crate) async fn watch(
     State(shared): State<Arc<Shared>>,
-    Extension(peer): Extension<Peer>,
-    Path(room): Path<String>,
-    Query(options): Query<Options>,
+    peer: Extension<Peer>,
+    room: Path<String>,
+    options: Query<Options>,
     request: Request,
 ) -> Response {
-    let name = options.name.unwrap_or_else(|| "WHEP".to_owned());
-    let (Parts { uri, headers, .. }, body) = request.into_parts();
-    let asked = Asked { role: Role::Viewer, room: RoomName::new(room), name, peer, uri, headers, body };
-    make(&shared, asked).await.unwrap_or_else(refuse)
+    make(&shared, Role::Viewer, (peer, room, options, request)).await.unwrap_or_else(refuse)
 }
 
 /// `PATCH /whip/{room}/{resource}`, and the same of WHEP.
@@ -138,8 +124,11 @@ pub(crate) async fn describe() -> Response {
     response
 }
 
-async fn make(shared: &Arc<Shared>, asked: Asked) -> Result<Response, Refusal> {
-    let Asked { role, room, mut name, peer, uri, headers, body } = asked;
+async fn make(shared: &Arc<Shared>, role: Role, posted: Posted) -> Result<Response, Refusal> {
+    let (Extension(peer), Path(room), Query(options), request) = posted;
+    let (Parts { uri, headers, .. }, body) = request.into_parts();
+    let room = RoomName::new(room);
+    let mut name = options.name.unwrap_or_else(|| role.software().to_uppercase());
     let text = read(shared, &headers, SDP, body).await?;
     let offer = offer::read(&text, role)?;
     let end = (0..=name.len().min(NAME_LEN_MAX)).rev().find(|end| name.is_char_boundary(*end));
